@@ -1,0 +1,147 @@
+/** What travels between the page and the server. Types only, so that both sides may import them. */
+
+/** One switch of the banner: the purposes that are granted or denied together. `necessary` is never among them. */
+export type Choices = Readonly<Record<string, boolean>>
+
+/** How a choice was made, as far as a browser may say so. */
+export type Action = 'accept-all' | 'reject-all' | 'save' | 'withdraw'
+
+/** Where a choice was made. */
+export type Layer = 'banner' | 'preferences' | 'settings'
+
+/** A published policy, by label and by the base64url SHA-256 of its JCS. */
+export interface PolicyRef {
+  readonly version: string
+  readonly hash: string
+}
+
+/** The words one language of a policy shows, by the base64url SHA-256 of their JCS. */
+export interface NoticeRef {
+  readonly hash: string
+  readonly language: string
+}
+
+/** A cookie or storage key that a category declares: `name` is exact, a trailing `*` matches any ending. */
+export interface DeclaredCookie {
+  readonly kind: 'cookie' | 'local' | 'session'
+  readonly name: string
+  readonly category: string
+}
+
+/** What the server puts in front of the loader: all that a page must know before anybody decides. */
+export interface SiteConfig {
+  readonly site: string
+  readonly policy: PolicyRef
+  /** The labels under which a choice still stands: the newest material version and the editorial ones since. */
+  readonly accepts: readonly string[]
+  /** The categories that need consent, in the order they are offered. */
+  readonly categories: readonly string[]
+  /** Declared cookies and storage keys of those categories, for the cleanup. */
+  readonly cookies: readonly DeclaredCookie[]
+  /** Languages a notice exists in; the first is the policy's default. */
+  readonly languages: readonly string[]
+  readonly inactivityDays: number
+  readonly maxAgeDays: number
+  /** File names, relative to the base of the script's own address. */
+  readonly ui: string
+  readonly settings: string
+}
+
+/** Every word of the SDK's own that a notice needs, in one language. */
+export interface Labels {
+  readonly title: string
+  readonly acceptAll: string
+  readonly rejectAll: string
+  readonly manage: string
+  readonly save: string
+  readonly close: string
+  readonly preferencesTitle: string
+  readonly alwaysOn: string
+  readonly saved: string
+  readonly cookieName: string
+  readonly cookieProvider: string
+  readonly cookiePurpose: string
+  readonly cookieLifetime: string
+  readonly policyLink: string
+  readonly settingsTitle: string
+  readonly granted: string
+  readonly denied: string
+  readonly undecided: string
+  readonly decidedAt: string
+  readonly consentId: string
+  readonly withdraw: string
+  readonly change: string
+  readonly noRecord: string
+  readonly failed: string
+}
+
+export interface NoticeCategory {
+  readonly id: string
+  readonly title: string
+  readonly description: string
+  /** True for `necessary`: shown, explained, never switched. */
+  readonly required: boolean
+}
+
+export interface NoticeCookie {
+  readonly name: string
+  readonly category: string
+  readonly provider: string
+  readonly purpose: string
+  readonly lifetime: string
+}
+
+/** Everything one language of a policy shows, as one hashed document. `hash` covers all but itself. */
+export interface Notice {
+  readonly format: 'avow-notice@v1'
+  readonly policy: PolicyRef
+  readonly hash: string
+  readonly language: string
+  /** The banner's own sentence, from the policy. */
+  readonly text: string
+  readonly policyUrl: string
+  readonly categories: readonly NoticeCategory[]
+  readonly cookies: readonly NoticeCookie[]
+  readonly words: Labels
+}
+
+/** `POST /v1/consents`: a decision on its way. Its id makes resending harmless. */
+export interface Submission {
+  /** UUIDv7. */
+  readonly id: string
+  readonly site: string
+  /** 16 random bytes, base64url. */
+  readonly secret: string
+  readonly action: Action
+  readonly choices: Choices
+  readonly policy: PolicyRef
+  readonly notice: NoticeRef
+  /** Hash in the name of the UI file. */
+  readonly ui: string
+  readonly layer: Layer
+  /** The choices shown, in order. */
+  readonly offered: readonly Action[]
+  /** The browser's claim, ISO 8601 UTC. */
+  readonly decidedAt: string
+  /** Milliseconds between the decision and this sending. */
+  readonly ageMs: number
+  readonly gpc: boolean | null
+  readonly previous: string | null
+  readonly sdk: string
+  /** Origin and path; absent unless the site asks for it. */
+  readonly page?: string
+}
+
+/** What the server knows a subject to have chosen. */
+export type State = 'granted' | 'refused' | 'withdrawn' | 'lapsed' | 'superseded' | 'restricted' | 'erased' | 'undecided'
+
+/** The answer to a submission, once it is durable. */
+export interface SubmissionAnswer {
+  readonly id: string
+  readonly index: number
+  readonly recordedAt: string
+  readonly subject: string
+  readonly state: State
+  /** A c2sp.org/tlog-proof file. */
+  readonly receipt: string
+}

@@ -1,0 +1,30 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+// The tests read every package's source, so that they need no build.
+const alias = {
+  '@avow/sdk/labels': source('packages/sdk/src/labels/index.ts'),
+  '@avow/server/verify': source('packages/server/src/verify/bundle.ts'),
+  '@avow/server': source('packages/server/src/index.ts'),
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve: { alias },
+        test: { name: 'sdk', include: ['packages/sdk/src/**/*.test.{ts,tsx}'], environment: 'happy-dom' },
+        oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'node',
+          include: ['packages/server/src/**/*.test.ts', 'demo/src/**/*.test.ts', 'tools/**/*.test.ts'],
+        },
+      },
+    ],
+  },
+})
