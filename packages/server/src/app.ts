@@ -1,0 +1,88 @@
+/** The HTTP application: middleware, routes, and how every error is answered. Stores, keys and clock are handed in. */
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { cors } from 'hono/cors'
+import type { KeyEnv } from './middleware/api-key.js'
+import { createClientAddress } from './middleware/client-address.js'
+import { rateLimit } from './middleware/rate-limit.js'
+import { InputError, notFound, problemAnswer } from './problem.js'
+import { auditRoutes } from './routes/audit.js'
+import { consentRoutes } from './routes/consents.js'
+import { docsRoutes } from './routes/docs.js'
+import { healthRoutes } from './routes/health.js'
+import { logRoutes } from './routes/log.js'
+import { type Scripts, scriptRoutes } from './routes/script.js'
+import type { Sites } from './routes/site.js'
+import type { KeyStore } from './storage/storage.js'
+
+export interface AppParts {
+  readonly sites: Sites
+  readonly keys: KeyStore
+  readonly scripts: Scripts
+  /** Requests a minute from one address; null for no limit. */
+  readonly rateLimit: number | null
+  /** Addresses or CIDR ranges whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[]
+  readonly version: string
+  /** Unix milliseconds. */
+  readonly now: () => number
+  readonly log: (line: string) => void
+}
+
+export interface App {
+  /** Both surfaces, with health, description and docs. */
+  readonly all: OpenAPIHono<KeyEnv>
+  /** What goes under the dashboard's own host: script, notices, policy, consents. */
+  readonly public: OpenAPIHono<KeyEnv>
+  /** What goes where the privacy team is: audit, log, health, docs. */
+  readonly private: OpenAPIHono<KeyEnv>
+}
+
+export function createApp(parts: AppParts): App {
+  const { sites, keys, scripts, now, log } = parts
+  // One limiter, whichever surface is asked.
+  const limiter = rateLimit(parts.rateLimit, createClientAddress(parts.trustedProxies), now)
+
+  const create = () => {
+    const app = new OpenAPIHono<KeyEnv>({
+      defaultHook: (result) => {
+        if (result.success) return
+        const [issue] = result.error.issues
+        // An unknown field is named by its key, everything else by its path.
+        const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : []
+        const field = [...(issue?.path ?? []), ...unknown].join('.') || result.target
+        throw new InputError(field, unknown.length > 0 ? 'no such field' : (issue?.message ?? 'another value'))
+      },
+    })
+    app.onError((error, c) => problemAnswer(error, c, log))
+    app.notFound(notFound)
+    app.use('/v1/*', limiter)
+    app.use('/log/*', limiter)
+    return app
+  }
+  const origins = new Set([...sites.values()].flatMap((site) => [...site.origins]))
+  const addPublic = (app: OpenAPIHono<KeyEnv>) => {
+    app.use(
+      '/v1/consents',
+      cors({
+        origin: (origin) => (origins.has(origin) ? origin : null),
+        allowMethods: ['POST'],
+        allowHeaders: ['content-type'],
+        maxAge: 86_400,
+      }),
+    )
+    scriptRoutes(app, sites, scripts)
+    consentRoutes(app, sites, now)
+  }
+  const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
+    auditRoutes(app, sites, keys, now)
+    logRoutes(app, sites, keys, now)
+    healthRoutes(app, sites)
+    docsRoutes(app, parts.version)
+  }
+  const app: App = { all: create(), public: create(), private: create() }
+  addPublic(app.public)
+  addPrivate(app.private)
+  addPublic(app.all)
+  addPrivate(app.all)
+  return app
+}

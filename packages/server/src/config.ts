@@ -1,0 +1,107 @@
+/** The environment and the configuration file, as one checked object. Every setting is documented here. */
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { z } from 'zod'
+import { type Policy, parsePolicy } from './consent/policy.js'
+import { InputError } from './problem.js'
+
+export interface SiteOptions {
+  /** Names the site in addresses and in the log: lower-case letters, digits, hyphens. */
+  readonly site: string
+  readonly policy: Policy
+  /** Origins of the pages that may submit, `https://dash.example`. */
+  readonly origins: readonly string[]
+  /** Whether anybody may read the log; otherwise a key with `audit:read`. */
+  readonly publicLog: boolean
+}
+
+export interface Config {
+  /** `AVOW_DATA`: folder of ledger.db, vault.db and the signing keys. Default `./data`. */
+  readonly data: string
+  /** `PORT`. Default 8787. */
+  readonly port: number
+  /** `HOST`: address to listen on. Default 127.0.0.1, so that nothing is open by accident. */
+  readonly host: string
+  /** `AVOW_PUBLIC_URL`: where browsers reach the public surface. Default `http://localhost:<port>`. */
+  readonly publicUrl: string
+  /** `AVOW_ORIGIN`: scheme-less address the logs are named by, `dash.example/_avow`. Set once; null takes what is stored, or the public URL. */
+  readonly origin: string | null
+  /** `AVOW_RATE_LIMIT`: requests a minute from one address, or `off`. Default 120. */
+  readonly rateLimit: number | null
+  /** `AVOW_TRUSTED_PROXIES`: addresses or CIDR ranges, separated by commas. Default none. */
+  readonly trustedProxies: readonly string[]
+  readonly sites: readonly SiteOptions[]
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+function parseCount(name: string, value: string | undefined, ifAbsent: number): number {
+  if (value === undefined || value === '') return ifAbsent
+  if (!/^\d{1,9}$/.test(value)) throw new InputError(name, 'a whole number')
+  return Number(value)
+}
+
+/** `AVOW_RATE_LIMIT`. Throws `InputError`. */
+export function parseRateLimit(value: string | undefined): number | null {
+  if (value === 'off') return null
+  const limit = parseCount('AVOW_RATE_LIMIT', value, 120)
+  if (limit === 0) throw new InputError('AVOW_RATE_LIMIT', 'a number above 0, or "off"')
+  return limit
+}
+
+/** `PORT`. Throws `InputError`. */
+export function parsePort(value: string | undefined): number {
+  const port = parseCount('PORT', value, 8787)
+  if (port > 65_535) throw new InputError('PORT', 'at most 65535')
+  return port
+}
+
+/** `AVOW_ORIGIN`: no scheme, no trailing slash (c2sp.org/tlog-checkpoint). Throws `InputError`. */
+export function parseOrigin(value: string | undefined): string | null {
+  if (!value) return null
+  if (!/^[A-Za-z0-9.:[\]-]+(\/[\w.~-]+)*$/.test(value))
+    throw new InputError('AVOW_ORIGIN', 'an address without scheme and trailing slash, dash.example/_avow')
+  return value
+}
+
+const siteFile = z.strictObject({
+  site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
+  policy: z.string().min(1),
+  origins: z.array(z.url()).min(1),
+  publicLog: z.boolean().default(false),
+})
+const configFile = z.strictObject({ sites: z.array(siteFile).min(1) })
+
+function readJson(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new InputError(file, `a readable JSON file (${(error as Error).message})`)
+  }
+}
+
+/** Reads a policy file. Throws `InputError` naming the field that is off. */
+export const readPolicy = (file: string): Policy => parsePolicy(readJson(file))
+
+/** Reads `avow.json`, whose paths are relative to itself, and the environment. Throws `InputError`. */
+export function readConfig(file: string, env: Env): Config {
+  const parsed = configFile.safeParse(readJson(file))
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new InputError(`${file}: ${issue?.path.join('.')}`, issue?.message ?? 'a configuration')
+  }
+  const port = parsePort(env.PORT)
+  return {
+    data: env.AVOW_DATA || './data',
+    port,
+    host: env.HOST || '127.0.0.1',
+    publicUrl: env.AVOW_PUBLIC_URL || `http://localhost:${port}`,
+    origin: parseOrigin(env.AVOW_ORIGIN),
+    rateLimit: parseRateLimit(env.AVOW_RATE_LIMIT),
+    trustedProxies: (env.AVOW_TRUSTED_PROXIES ?? '').split(',').filter(Boolean),
+    sites: parsed.data.sites.map((site) => ({
+      ...site,
+      policy: readPolicy(path.resolve(path.dirname(file), site.policy)),
+    })),
+  }
+}

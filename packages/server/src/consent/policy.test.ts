@@ -1,0 +1,82 @@
+import { labels } from '@avow/sdk/labels'
+import { describe, expect, test } from 'vitest'
+import { InputError } from '../problem.js'
+import { testPolicy } from '../testing.js'
+import { hashDocument } from './document.js'
+import { createNotice, noticesOf, PolicyBook, parsePolicy, publication, unpublished } from './policy.js'
+
+const policy = testPolicy()
+
+describe('a policy file', () => {
+  test('that is right is taken as it is', () => expect(parsePolicy(structuredClone(policy))).toEqual(policy))
+
+  const mistakes: [why: string, change: (policy: Record<string, any>) => unknown, field: string][] = [
+    ['an unknown field', (p) => Object.assign(p, { colour: 'red' }), 'policy.'],
+    ['no version', (p) => delete p.version, 'policy.version'],
+    ['a version that could not stand in a cookie', (p) => Object.assign(p, { version: 'a;b' }), 'policy.version'],
+    ['no necessary category', (p) => p.categories.shift(), 'policy.categories'],
+    ['two required categories', (p) => Object.assign(p.categories[1], { required: true }), 'policy.categories'],
+    ['a category twice', (p) => p.categories.push(p.categories[1]), 'policy.categories'],
+    ['a cookie of no category', (p) => Object.assign(p.cookies[0], { category: 'ads' }), 'policy.cookies.sid.category'],
+    [
+      'a necessary cookie without its reason',
+      (p) => delete p.cookies[0].necessaryBecause,
+      'policy.cookies.sid.necessaryBecause',
+    ],
+    ['a text missing in one language', (p) => delete p.cookies[1].purpose.de, 'policy.cookies._shop_*.purpose.de'],
+    ['a default language without texts', (p) => Object.assign(p, { defaultLanguage: 'fr' }), 'policy.texts'],
+  ]
+  test.each(mistakes)('with %s is refused by the field', (_, change, field) => {
+    const wrong = structuredClone(policy) as Record<string, any>
+    change(wrong)
+    expect(() => parsePolicy(wrong)).toThrow(InputError)
+    expect(() => parsePolicy(wrong)).toThrow(field)
+  })
+})
+
+describe('a notice', () => {
+  test('holds every word of its language, and a hash over all of them', () => {
+    const { hash, ...content } = createNotice(policy, 'de', labels.de!)
+    expect(content).toMatchObject({ language: 'de', text: policy.texts.de!.banner, words: labels.de })
+    expect(hash).toBe(hashDocument(content))
+  })
+
+  test('with one other word has another hash', () => {
+    const other = createNotice(policy, 'de', { ...labels.de!, acceptAll: 'Ja' })
+    expect(other.hash).not.toBe(createNotice(policy, 'de', labels.de!).hash)
+  })
+
+  test('in a language that the SDK does not speak is refused', () => {
+    const spoken = testPolicy()
+    for (const { texts } of spoken.categories) Object.assign(texts, { xx: { title: 'x', description: 'x' } })
+    Object.assign(spoken.texts, { xx: { banner: 'x' } })
+    expect(() => noticesOf(spoken, labels)).toThrow('policy.texts.xx')
+  })
+})
+
+describe('the published policies', () => {
+  const notices = noticesOf(policy, labels)
+  const published = publication(policy, notices)
+
+  test('a policy is found by label and hash together', () => {
+    const book = new PolicyBook(published, policy, notices)
+    expect(book.find(book.ref)).toEqual(policy)
+    expect(book.find({ ...book.ref, hash: 'A'.repeat(43) })).toBeNull()
+    expect(book.find({ ...book.ref, version: 'other' })).toBeNull()
+  })
+
+  test('words that changed with the SDK are published as another notice of the same policy', () => {
+    const changed = noticesOf(policy, { ...labels, en: { ...labels.en!, acceptAll: 'Yes to all' } })
+    const due = unpublished(published, policy, changed)
+    expect(due.map(({ kind, language }) => [kind, language])).toEqual([['notice', 'en']])
+    const book = new PolicyBook([...published, ...due], policy, changed)
+    for (const { hash } of [notices[0]!, changed[0]!]) expect(book.hasNotice(hash, policy.version, 'en')).toBe(true)
+  })
+
+  test('going back to an older policy asks nobody again who chose under it', () => {
+    const newer = testPolicy({ version: '2026-06' })
+    const all = [...published, ...publication(newer, noticesOf(newer, labels))]
+    expect(new PolicyBook(all, newer, notices).accepts).toEqual(['2026-06'])
+    expect(new PolicyBook(all, policy, notices).accepts).toEqual(['2026-04'])
+  })
+})

@@ -1,0 +1,268 @@
+/**
+ * A site's privacy policy as one JSON document, and the notices made of it: for each language, all the words a visitor is
+ * shown. Both are named by their hash, so that a record that cites them covers every word.
+ */
+import type { Labels, Notice, PolicyRef, SiteConfig } from '@avow/sdk/wire'
+import { z } from '@hono/zod-openapi'
+import { InputError } from '../problem.js'
+import { canonicalText, hashDocument } from './document.js'
+
+const text = z.string().min(1).max(4000)
+const language = z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/)
+const texts = z.record(language, text)
+
+/** A category names switches in cookies and attributes, so it stays plain. */
+export const categoryName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/)
+
+const category = z.strictObject({
+  id: categoryName,
+  required: z.boolean(),
+  legalBasis: text,
+  purposes: z.array(text).min(1),
+  personalData: z.array(text),
+  recipients: z.array(text),
+  retention: text,
+  region: text,
+  texts: z.record(language, z.strictObject({ title: text, description: text })),
+})
+
+const cookie = z.strictObject({
+  /** Exact, or with a trailing `*` any ending. */
+  name: z.string().regex(/^[^\s;,=*]+\*?$/),
+  kind: z.enum(['cookie', 'local', 'session']),
+  category: categoryName,
+  provider: text,
+  lifetime: texts,
+  purpose: texts,
+  necessaryBecause: texts.optional(),
+})
+
+export const policySchema = z.strictObject({
+  format: z.literal('avow-policy@v1'),
+  version: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/),
+  /** A material version asks everybody again; an editorial one nobody. */
+  material: z.boolean(),
+  effective: z.iso.date(),
+  controller: z.strictObject({
+    name: text,
+    address: text,
+    email: z.email(),
+    country: z.string().length(2),
+    phone: text.optional(),
+  }),
+  policyUrl: text,
+  withdrawalUrl: text,
+  jurisdictions: z.array(text).min(1),
+  rights: z.array(text).min(1),
+  inactivityDays: z.int().min(1).max(400),
+  maxAgeDays: z.int().min(1).max(400),
+  crossDevice: z.boolean(),
+  defaultLanguage: language,
+  categories: z.array(category).min(2).max(16),
+  cookies: z.array(cookie).max(500),
+  texts: z.record(language, z.strictObject({ banner: text })),
+})
+
+export type Policy = z.infer<typeof policySchema>
+
+/** Checks a policy file. Throws `InputError` naming the first field that is off, and what to write instead. */
+export function parsePolicy(input: unknown): Policy {
+  const parsed = policySchema.safeParse(input)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    throw new InputError(`policy.${issue?.path.join('.') ?? ''}`, issue?.message ?? 'a policy document')
+  }
+  const policy = parsed.data
+  const ids = policy.categories.map(({ id }) => id)
+  if (new Set(ids).size < ids.length) throw new InputError('policy.categories', 'each id once')
+  const required = policy.categories.filter((category) => category.required)
+  if (required.length !== 1 || required[0]?.id !== 'necessary') {
+    throw new InputError('policy.categories', 'exactly one required category, called necessary')
+  }
+  const languages = Object.keys(policy.texts)
+  if (!languages.includes(policy.defaultLanguage))
+    throw new InputError('policy.texts', 'the default language among them')
+  for (const language of languages) {
+    const complete = (words: Record<string, unknown>, field: string) => {
+      if (!(language in words))
+        throw new InputError(`policy.${field}.${language}`, 'a text in every language of policy.texts')
+    }
+    for (const { id, texts } of policy.categories) complete(texts, `categories.${id}.texts`)
+    for (const { name, lifetime, purpose } of policy.cookies) {
+      complete(lifetime, `cookies.${name}.lifetime`)
+      complete(purpose, `cookies.${name}.purpose`)
+    }
+  }
+  for (const { name, category, necessaryBecause } of policy.cookies) {
+    if (!ids.includes(category)) throw new InputError(`policy.cookies.${name}.category`, 'the id of a category')
+    if (category === 'necessary' && !necessaryBecause) {
+      throw new InputError(`policy.cookies.${name}.necessaryBecause`, 'why nothing works without it')
+    }
+  }
+  return policy
+}
+
+/** The categories a visitor is asked about, in the order of the policy. */
+export const optionalCategories = (policy: Policy): string[] =>
+  policy.categories.filter((category) => !category.required).map(({ id }) => id)
+
+export const policyRef = (policy: Policy): PolicyRef => ({ version: policy.version, hash: hashDocument(policy) })
+
+const must = (words: Readonly<Record<string, string>>, language: string): string => {
+  const word = words[language]
+  if (word === undefined) throw new Error(`a policy passed its check without a text in ${language}`)
+  return word
+}
+
+/** All the words that one language of a policy shows: its own texts and the SDK's labels, under one hash. */
+export function createNotice(policy: Policy, language: string, words: Labels): Notice {
+  const content = {
+    format: 'avow-notice@v1' as const,
+    policy: policyRef(policy),
+    language,
+    text: policy.texts[language]?.banner ?? '',
+    policyUrl: policy.policyUrl,
+    categories: policy.categories.map(({ id, texts, required }) => ({
+      id,
+      title: texts[language]?.title ?? id,
+      description: texts[language]?.description ?? '',
+      required,
+    })),
+    cookies: policy.cookies.map(({ name, category, provider, purpose, lifetime }) => ({
+      name,
+      category,
+      provider,
+      purpose: must(purpose, language),
+      lifetime: must(lifetime, language),
+    })),
+    words,
+  }
+  return { ...content, hash: hashDocument(content) }
+}
+
+/** The default language first, then those that both the policy and the SDK's labels speak. */
+export function noticesOf(policy: Policy, labels: Readonly<Record<string, Labels>>): Notice[] {
+  const languages = [policy.defaultLanguage, ...Object.keys(policy.texts).filter((l) => l !== policy.defaultLanguage)]
+  return languages.map((language) => {
+    const words = labels[language]
+    if (!words)
+      throw new InputError(`policy.texts.${language}`, `a language of the SDK: ${Object.keys(labels).join(', ')}`)
+    return createNotice(policy, language, words)
+  })
+}
+
+/** A document as it was published: what the ledger keeps of it. */
+export interface Published {
+  readonly kind: 'policy' | 'notice'
+  readonly hash: string
+  readonly version: string
+  readonly language: string | null
+  readonly body: string
+}
+
+/** What publishing a policy puts into the ledger, in this order: a notice is never there before its policy. */
+export function publication(policy: Policy, notices: readonly Notice[]): Published[] {
+  const { version, hash } = policyRef(policy)
+  return [
+    { kind: 'policy', hash, version, language: null, body: canonicalText(policy) },
+    ...notices.map(
+      ({ hash, ...content }): Published => ({
+        kind: 'notice',
+        hash,
+        version,
+        language: content.language,
+        body: canonicalText({ ...content, hash }),
+      }),
+    ),
+  ]
+}
+
+/** What a site has published so far, and which of it is shown today. */
+export class PolicyBook {
+  readonly current: Policy
+  readonly ref: PolicyRef
+  /** The default language first. */
+  readonly notices: readonly Notice[]
+  readonly #policies = new Map<string, Policy>()
+  readonly #order: string[] = []
+  readonly #notices = new Map<string, { version: string; language: string | null }>()
+
+  constructor(published: readonly Published[], current: Policy, notices: readonly Notice[]) {
+    this.current = current
+    this.ref = policyRef(current)
+    this.notices = notices
+    for (const { kind, hash, version, language, body } of published) {
+      if (kind === 'notice') this.#notices.set(hash, { version, language })
+      else {
+        this.#policies.set(version, JSON.parse(body))
+        this.#order.push(version)
+      }
+    }
+  }
+
+  /** The policy of this label and hash; null if it was never published here. */
+  find({ version, hash }: PolicyRef): Policy | null {
+    const policy = this.#policies.get(version)
+    return policy && hashDocument(policy) === hash ? policy : null
+  }
+
+  /** Whether this notice was published for this version in this language. */
+  hasNotice(hash: string, version: string, language: string): boolean {
+    const notice = this.#notices.get(hash)
+    return notice?.version === version && notice.language === language
+  }
+
+  /** The labels under which a choice still stands: the newest material version up to today's, and the editorial ones since. */
+  get accepts(): string[] {
+    const until = this.#order.slice(0, this.#order.indexOf(this.current.version) + 1)
+    const material = until.findLastIndex((version) => this.#policies.get(version)?.material)
+    return until.slice(Math.max(material, 0))
+  }
+
+  /** The notice in this language, by its first subtag if need be; else the default language's. */
+  notice(language: string | undefined): Notice {
+    const wanted = language?.toLowerCase()
+    const [first] = this.notices
+    if (!first) throw new Error('a policy has at least one notice')
+    return (
+      this.notices.find((notice) => notice.language.toLowerCase() === wanted) ??
+      this.notices.find((notice) => notice.language === wanted?.split('-')[0]) ??
+      first
+    )
+  }
+
+  /** What every page of the site must know before anybody decides. */
+  siteConfig(site: string, files: { ui: string; settings: string }): SiteConfig {
+    const categories = optionalCategories(this.current)
+    return {
+      site,
+      policy: this.ref,
+      accepts: this.accepts,
+      categories,
+      cookies: this.current.cookies
+        .filter((cookie) => categories.includes(cookie.category))
+        .map(({ name, kind, category }) => ({ name, kind, category })),
+      languages: this.notices.map((notice) => notice.language),
+      inactivityDays: this.current.inactivityDays,
+      maxAgeDays: this.current.maxAgeDays,
+      ...files,
+    }
+  }
+}
+
+/**
+ * Which of a policy's documents are still to be published. Throws if the label was published with other content: what
+ * people agreed to under it can't be changed afterwards.
+ */
+export function unpublished(published: readonly Published[], policy: Policy, notices: readonly Notice[]): Published[] {
+  const { version, hash } = policyRef(policy)
+  const before = published.find((document) => document.kind === 'policy' && document.version === version)
+  if (before && before.hash !== hash) {
+    throw new InputError(
+      'policy.version',
+      `a new label: ${version} was published with other content, which stays as it is. Give the change a label of its own, with "material": false if nobody needs to be asked again`,
+    )
+  }
+  const known = new Set(published.map((document) => document.hash))
+  return publication(policy, notices).filter((document) => !known.has(document.hash))
+}

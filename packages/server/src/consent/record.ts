@@ -1,0 +1,180 @@
+/** What a consent record is: a browser's submission parsed at the door, and the two parts the ledger seals of it. */
+import { createHash } from 'node:crypto'
+import { z } from '@hono/zod-openapi'
+import { InputError, Refusal } from '../problem.js'
+import { canonicalText } from './document.js'
+import { categoryName, optionalCategories, type Policy, type PolicyBook } from './policy.js'
+
+const DAY_MS = 86_400_000
+/** A browser's clock further off than this is recorded as implausible, and the server's counts. */
+const CLOCK_TOLERANCE_MS = DAY_MS
+
+const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'a base64url SHA-256')
+/** RFC 9562 §5.7. */
+export const uuidv7 = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'a lower-case UUIDv7')
+const browserAction = z.enum(['accept-all', 'reject-all', 'save', 'withdraw'])
+
+/** `POST /v1/consents`. */
+export const submissionSchema = z
+  .strictObject({
+    id: uuidv7,
+    site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'the name of a site'),
+    // 16 bytes are 22 characters, of which the last carries two bits only.
+    secret: z.string().regex(/^[A-Za-z0-9_-]{21}[AQgw]$/, '16 bytes in base64url'),
+    action: browserAction,
+    choices: z.record(categoryName, z.boolean()),
+    policy: z.strictObject({ version: z.string().min(1).max(32), hash }),
+    notice: z.strictObject({ hash, language: z.string().min(2).max(35) }),
+    ui: z.string().regex(/^[\w-]{1,64}$/, 'the hash in the name of the UI file'),
+    layer: z.enum(['banner', 'preferences', 'settings', 'api']),
+    offered: z.array(browserAction).max(4),
+    decidedAt: z.iso.datetime(),
+    ageMs: z.number().min(0).max(Number.MAX_SAFE_INTEGER),
+    gpc: z.boolean().nullable(),
+    page: z.string().max(2048).optional(),
+    previous: uuidv7.nullable(),
+    sdk: z.string().regex(/^[\w.+-]{1,32}$/, 'the version of the SDK'),
+  })
+  .openapi('Submission')
+
+export type ParsedSubmission = z.infer<typeof submissionSchema>
+
+export interface Evidence {
+  readonly site: string
+  readonly action: z.infer<typeof browserAction>
+  readonly choices: Readonly<Record<string, boolean>>
+  readonly policy: { readonly version: string; readonly hash: string }
+  readonly notice: { readonly hash: string; readonly language: string }
+  readonly ui: string
+  readonly layer: string
+  readonly offered: readonly string[]
+  readonly decidedAt: string
+  readonly recordedAt: string
+  readonly clock: 'ok' | 'implausible'
+  readonly gpc: boolean | null
+  readonly sdk: string
+  readonly validUntil: string
+}
+
+export interface Identity {
+  readonly id: string
+  readonly previous: string | null
+  readonly subject: string
+  readonly account: string | null
+  readonly network: string | null
+  readonly agent: string
+  readonly page: string | null
+}
+
+/** The id a subject is looked up by. It can't be turned back into the secret, which alone may read or change the state. */
+export function subjectOf(site: string, secret: string): string {
+  const bytes = Buffer.from(secret, 'base64url')
+  return createHash('sha256').update(`avow/subject/v1${site}\0`).update(bytes).digest('base64url')
+}
+
+/** Tells one submission sent twice from two under one id. `ageMs` is filled in anew at each sending and left out. */
+export function fingerprintOf({ ageMs: _, ...submission }: ParsedSubmission): Uint8Array {
+  return createHash('sha256').update(canonicalText(submission)).digest()
+}
+
+/** Checks a submission against what the site has published, and answers the policy that it cites. */
+export function checkSubmission(submission: ParsedSubmission, book: PolicyBook): Policy {
+  const { policy, notice, action, choices } = submission
+  const cited = book.find(policy)
+  if (!cited)
+    throw new Refusal('unknown-policy', 'policy: cites a version or hash that is not published here', {
+      field: 'policy',
+    })
+  if (!book.hasNotice(notice.hash, policy.version, notice.language)) {
+    throw new Refusal('unknown-policy', 'notice: cites words that are not published here', { field: 'notice' })
+  }
+  const categories = optionalCategories(cited)
+  const foreign = Object.keys(choices).find((category) => !categories.includes(category))
+  if (foreign !== undefined) throw new InputError('choices', `only ${categories.join(', ')}`)
+  const missing = categories.find((category) => !(category in choices))
+  if (missing !== undefined) throw new InputError(`choices.${missing}`, 'granted or denied, each category')
+  const answers = Object.values(choices)
+  if (action === 'accept-all' && answers.includes(false))
+    throw new InputError('choices', 'all granted, as accept-all says')
+  if ((action === 'reject-all' || action === 'withdraw') && answers.includes(true)) {
+    throw new InputError('choices', `all denied, as ${action} says`)
+  }
+  return cited
+}
+
+/** The two parts of a record. The identity part is all that links the evidence to a person. */
+export function composeRecord(
+  submission: ParsedSubmission,
+  policy: Policy,
+  agent: string,
+  recordedAtMs: number,
+): { evidence: Evidence; identity: Identity } {
+  const { id, site, secret, previous, page, ageMs, ...said } = submission
+  const decidedAtMs = Date.parse(said.decidedAt)
+  const plausible = Math.abs(recordedAtMs - ageMs - decidedAtMs) <= CLOCK_TOLERANCE_MS
+  const from = plausible ? decidedAtMs : recordedAtMs
+  return {
+    evidence: {
+      site,
+      action: said.action,
+      choices: said.choices,
+      policy: said.policy,
+      notice: said.notice,
+      ui: said.ui,
+      layer: said.layer,
+      offered: said.offered,
+      decidedAt: new Date(decidedAtMs).toISOString(),
+      recordedAt: new Date(recordedAtMs).toISOString(),
+      clock: plausible ? 'ok' : 'implausible',
+      gpc: said.gpc,
+      sdk: said.sdk,
+      validUntil: new Date(from + policy.maxAgeDays * DAY_MS).toISOString(),
+    },
+    // Address and page are off by default: a path carries names, and nobody needs either to prove consent.
+    identity: { id, previous, subject: subjectOf(site, secret), account: null, network: null, agent, page: null },
+  }
+}
+
+/** The browser's family and nothing finer: a version and a platform would help to single a person out. */
+export function agentFamily(userAgent: string | undefined): string {
+  // Order matters: every later browser names the earlier ones.
+  const families = [
+    ['Edg', 'Edge'],
+    ['OPR', 'Opera'],
+    ['Firefox', 'Firefox'],
+    ['FxiOS', 'Firefox'],
+    ['CriOS', 'Chrome'],
+    ['Chrome', 'Chrome'],
+    ['Safari', 'Safari'],
+  ] as const
+  return families.find(([mark]) => userAgent?.includes(mark))?.[1] ?? 'other'
+}
+
+/** A record as the privacy team reads it: both parts, with its place in the ledger. */
+export type ConsentRecord = ReturnType<typeof toRecord>
+
+export function toRecord(index: number, evidence: Evidence, identity: Identity) {
+  return {
+    index,
+    id: identity.id,
+    subject: identity.subject,
+    previous: identity.previous,
+    recordedAt: evidence.recordedAt,
+    decidedAt: evidence.decidedAt,
+    clock: evidence.clock,
+    action: evidence.action,
+    choices: evidence.choices,
+    layer: evidence.layer,
+    offered: evidence.offered,
+    policy: evidence.policy,
+    notice: evidence.notice,
+    language: evidence.notice.language,
+    ui: evidence.ui,
+    gpc: evidence.gpc,
+    sdk: evidence.sdk,
+    agent: identity.agent,
+    validUntil: evidence.validUntil,
+  }
+}

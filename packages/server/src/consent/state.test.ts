@@ -1,0 +1,76 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { countsFrom, decisive, stateOf } from './state.js'
+
+const HOUR = 3_600_000
+const at = (ms: number) => new Date(ms).toISOString()
+
+/** A record decided and recorded at these hours. */
+const record = (
+  index: number,
+  granted: boolean,
+  recorded: number,
+  decided = recorded,
+  clock: 'ok' | 'implausible' = 'ok',
+) => ({
+  index,
+  evidence: {
+    choices: { analytics: granted },
+    decidedAt: at(decided * HOUR),
+    recordedAt: at(recorded * HOUR),
+    clock,
+    policy: { version: '1', hash: 'h' },
+    validUntil: at((decided + 24 * 180) * HOUR),
+  },
+})
+
+describe('which record decides', () => {
+  test('a grant counts from the earlier of both clocks, a denial from the server’s', () => {
+    expect(countsFrom(record(0, true, 10, 4))).toBe(4 * HOUR)
+    expect(countsFrom(record(0, true, 10, 30))).toBe(10 * HOUR)
+    expect(countsFrom(record(0, false, 10, 4))).toBe(10 * HOUR)
+    expect(countsFrom(record(0, true, 10, 4, 'implausible'))).toBe(10 * HOUR)
+  })
+
+  test('a late grant never overtakes a denial recorded after it was decided', () => {
+    fc.assert(
+      fc.property(fc.nat(100), fc.nat(100), fc.nat(100), (decided, denied, delay) => {
+        fc.pre(decided < denied)
+        const records = [record(0, false, denied), record(1, true, denied + delay, decided)]
+        expect(decisive(records)?.index).toBe(0)
+      }),
+    )
+  })
+
+  test('the order in which records are looked at changes nothing', () => {
+    const any = fc.record({ granted: fc.boolean(), recorded: fc.nat(50), decided: fc.nat(50) })
+    fc.assert(
+      fc.property(fc.array(any, { minLength: 1, maxLength: 8 }), (histories) => {
+        const records = histories.map(({ granted, recorded, decided }, index) =>
+          record(index, granted, recorded, decided),
+        )
+        expect(decisive([...records].reverse())).toBe(decisive(records))
+      }),
+    )
+  })
+})
+
+describe('the state of a subject', () => {
+  const now = 1000 * HOUR
+  test('nobody asked is undecided', () => expect(stateOf([], ['1'], now)).toBe('undecided'))
+  test('a first no is a refusal', () => expect(stateOf([record(0, false, 1)], ['1'], now)).toBe('refused'))
+  test('a no after a yes is a withdrawal', () => {
+    expect(stateOf([record(0, true, 1), record(1, false, 2)], ['1'], now)).toBe('withdrawn')
+  })
+  test('a yes after a withdrawal is a grant', () => {
+    expect(stateOf([record(0, true, 1), record(1, false, 2), record(2, true, 3)], ['1'], now)).toBe('granted')
+  })
+  test('a yes under a policy that no longer stands is superseded', () => {
+    expect(stateOf([record(0, true, 1)], ['2'], now)).toBe('superseded')
+  })
+  test('a yes lapses at its end, not a moment before', () => {
+    const end = (1 + 24 * 180) * HOUR
+    expect(stateOf([record(0, true, 1)], ['1'], end - 1)).toBe('granted')
+    expect(stateOf([record(0, true, 1)], ['1'], end)).toBe('lapsed')
+  })
+})

@@ -1,0 +1,17 @@
+/** For those who embed Avow in a server of their own. */
+export {
+  type Config,
+  parseOrigin,
+  parsePort,
+  parseRateLimit,
+  readConfig,
+  readPolicy,
+  type SiteOptions,
+} from './config.js'
+export { type Avow, type AvowOptions, createAvow, VERSION } from './main.js'
+export { SCOPES, type Scope } from './middleware/api-key.js'
+export { InputError } from './problem.js'
+export { type Scripts, siteScript } from './routes/script.js'
+export { createMemoryStorage } from './storage/memory.js'
+export { openSqliteStorage } from './storage/sqlite.js'
+export { LockedError, OriginError, type Storage } from './storage/storage.js'

@@ -1,0 +1,154 @@
+/** Where everything meets: stores, signing keys, ledgers, published policies, the application. */
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import path from 'node:path'
+import { labels } from '@avow/sdk/labels'
+import { type App, createApp } from './app.js'
+import type { SiteOptions } from './config.js'
+import { noticesOf, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
+import { decodeBase64, encodeBase64 } from './ledger/base64.js'
+import { Ledger } from './ledger/ledger.js'
+import { createSigner, generateSeed } from './ledger/signer.js'
+import { createApiKey, type Scope } from './middleware/api-key.js'
+import { readScripts, type Scripts } from './routes/script.js'
+import type { Site } from './routes/site.js'
+import { openSqliteStorage } from './storage/sqlite.js'
+import type { LogStore, Storage } from './storage/storage.js'
+import { type Blinder, openBlinder } from './vault/blind.js'
+
+export const VERSION = '0.1.0'
+
+export interface AvowOptions {
+  /** Folder of the databases and the signing keys; made if missing. */
+  readonly data: string
+  /** Where browsers reach the public surface, path included: `https://dash.example/_avow`. */
+  readonly publicUrl: string
+  /** Scheme-less address that names the logs; by default what is stored, or `publicUrl` without its scheme. */
+  readonly origin?: string | null
+  readonly sites: readonly (Omit<SiteOptions, 'policy'> & { readonly policy: unknown })[]
+  /** Requests a minute from one address; null for no limit. */
+  readonly rateLimit: number | null
+  readonly trustedProxies?: readonly string[]
+  /** Unix milliseconds; the real clock by default. */
+  readonly now?: () => number
+  readonly log?: (line: string) => void
+  /** SQLite files in `data` by default. */
+  readonly storage?: Storage
+  /** The 32-byte Ed25519 seed a site's log is signed with; a file in `data` by default. `isNew`: nothing is signed yet. */
+  readonly seedOf?: (site: string, isNew: boolean) => Uint8Array
+  /** The installed SDK's files by default. */
+  readonly scripts?: Scripts
+}
+
+export interface Avow {
+  /** Both surfaces as one Hono application: `host.route('/_avow', avow.app)`. */
+  readonly app: App['all']
+  readonly publicApp: App['public']
+  readonly privateApp: App['private']
+  /** The public key that a site's log verifies with (c2sp.org/signed-note). */
+  vkey(site: string): string
+  readonly keys: {
+    /** Makes an API key and answers it; it can't be had again. */
+    create(wanted: { name: string; site: string; scopes: readonly Scope[]; expiresAt?: number | null }): Promise<string>
+  }
+  /** Answers what is under way, then closes the stores. */
+  close(): Promise<void>
+}
+
+/** Opens the stores and publishes the policies. Rejects, with the cure in the message, if the data can't be served from. */
+export async function createAvow(options: AvowOptions): Promise<Avow> {
+  const now = options.now ?? Date.now
+  const storage = options.storage ?? (await openSqliteStorage(options.data))
+  try {
+    const sites = new Map<string, Site>()
+    for (const site of options.sites) sites.set(site.site, await openSite(options, site, storage, now))
+    const app = createApp({
+      sites,
+      keys: storage.keys,
+      scripts: options.scripts ?? readScripts(),
+      rateLimit: options.rateLimit,
+      trustedProxies: options.trustedProxies ?? [],
+      version: VERSION,
+      now,
+      log: options.log ?? ((line) => console.error(line)),
+    })
+    return {
+      app: app.all,
+      publicApp: app.public,
+      privateApp: app.private,
+      vkey: (name) => {
+        const site = sites.get(name)
+        if (!site) throw new Error(`no site ${name} here`)
+        return site.ledger.vkey
+      },
+      keys: {
+        async create(wanted) {
+          const { token, row } = createApiKey(wanted, now())
+          await storage.keys.add(row)
+          return token
+        },
+      },
+      async close() {
+        await Promise.all([...sites.values()].map(({ ledger }) => ledger.settled()))
+        await storage.close()
+      },
+    }
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
+
+async function openSite(
+  options: AvowOptions,
+  site: AvowOptions['sites'][number],
+  storage: Storage,
+  now: () => number,
+): Promise<Site> {
+  const policy = parsePolicy(site.policy)
+  const { origin, log } = await openLog(options, site.site, storage)
+  const seedOf = options.seedOf ?? ((name, isNew) => readSeed(path.join(options.data, 'keys', `${name}.seed`), isNew))
+  const seed = seedOf(site.site, (await log.head()).size === 0)
+  const ledger = await Ledger.open(site.site, log, createSigner(origin, seed), now)
+  const blind = await openBlinder(storage, site.site)
+  const notices = noticesOf(policy, labels)
+  await publish(ledger, blind, unpublished(await ledger.documents(), policy, notices))
+  const book = new PolicyBook(await ledger.documents(), policy, notices)
+  return { name: site.site, ledger, book, blind, origins: new Set(site.origins), publicLog: site.publicLog }
+}
+
+async function openLog(
+  options: AvowOptions,
+  site: string,
+  storage: Storage,
+): Promise<{ origin: string; log: LogStore }> {
+  const nameOf = (base: string) => `${base}/log/${site}`
+  if (options.origin) return storage.openLog(site, nameOf(options.origin))
+  // Derived, not set: an address that changed later must not rename a log.
+  const derived = nameOf(options.publicUrl.replace(/^https?:\/\//, '').replace(/\/$/, ''))
+  return storage.openLog(site, null).catch(() => storage.openLog(site, derived))
+}
+
+/** One after the other, so that a policy is in the log before its notices, and all before any consent can cite them. */
+async function publish(ledger: Ledger, blind: Blinder, documents: readonly Published[]): Promise<void> {
+  for (const document of documents) {
+    await ledger.append({
+      key: blind.document(document.hash),
+      fingerprint: Buffer.from(document.hash, 'base64url'),
+      compose: () => ({ kind: 'document', document }),
+    })
+  }
+}
+
+/** The site's signing key. Made only for a log that has nothing signed yet: a new key on an old log would orphan every receipt. */
+function readSeed(file: string, isNew: boolean): Uint8Array {
+  if (existsSync(file)) return decodeBase64(readFileSync(file, 'utf8').trim())
+  if (!isNew)
+    throw new Error(`${file} is missing, and the log was signed with it: restore it from a backup; nothing was written`)
+  const seed = generateSeed()
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+  const descriptor = openSync(file, 'wx', 0o600)
+  writeSync(descriptor, `${encodeBase64(seed)}\n`)
+  fsyncSync(descriptor)
+  closeSync(descriptor)
+  return seed
+}

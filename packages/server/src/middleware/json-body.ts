@@ -1,0 +1,21 @@
+/** Bodies: JSON only, and no larger than the route takes. */
+import { bodyLimit } from 'hono/body-limit'
+import { createMiddleware } from 'hono/factory'
+import { Refusal } from '../problem.js'
+
+/** A submission is under 1 KiB; the rest is room for sites with many categories. */
+export const BODY_LIMIT_BYTES = 16 * 1024
+
+export const requireJson = createMiddleware(async (c, next) => {
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (type !== 'application/json')
+    throw new Refusal('unsupported-media-type', 'send the body as application/json', { field: 'content-type' })
+  await next()
+})
+
+export const limitBody = bodyLimit({
+  maxSize: BODY_LIMIT_BYTES,
+  onError: () => {
+    throw new Refusal('too-large', `at most ${BODY_LIMIT_BYTES} bytes`, { field: 'body' })
+  },
+})

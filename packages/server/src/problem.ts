@@ -1,0 +1,101 @@
+/** What can go wrong, as RFC 9457 answers. The one place where an error becomes a status. */
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { UnavailableError } from './storage/storage.js'
+
+/** Every `code` an answer may carry, with its status and title. A code, once released, keeps its meaning. */
+export const PROBLEMS = {
+  'invalid-input': [422, 'The request has a field that is missing, unknown or of the wrong form'],
+  'malformed-json': [400, 'The body is not JSON'],
+  'unsupported-media-type': [415, 'The body must be application/json'],
+  'too-large': [413, 'The body is larger than this route takes'],
+  'unknown-policy': [422, 'This server has not published the policy or notice that the submission cites'],
+  conflict: [409, 'Another submission with this id was recorded before'],
+  'origin-refused': [403, 'The page asking is not on the list of the site'],
+  unauthorized: [401, 'A valid API key is needed'],
+  forbidden: [403, 'The API key does not reach this far'],
+  'not-found': [404, 'There is nothing here'],
+  'rate-limited': [429, 'Too many requests from this address'],
+  unavailable: [503, 'The records cannot be written or read right now'],
+  internal: [500, 'Something is wrong on the server'],
+} as const satisfies Record<string, readonly [ContentfulStatusCode, string]>
+
+export type ProblemCode = keyof typeof PROBLEMS
+
+/** Input that is not of the form asked for. `expected` never repeats what was sent: it could be personal. */
+export class InputError extends Error {
+  override name = 'InputError'
+  readonly field: string
+
+  constructor(field: string, expected: string) {
+    super(`${field}: expected ${expected}`)
+    this.field = field
+  }
+}
+
+/** A request that is understood and refused. */
+export class Refusal extends Error {
+  override name = 'Refusal'
+  readonly code: ProblemCode
+  readonly field: string | null
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(code: ProblemCode, detail: string, more: { field?: string; headers?: Record<string, string> } = {}) {
+    super(detail)
+    this.code = code
+    this.field = more.field ?? null
+    this.headers = more.headers ?? {}
+  }
+}
+
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: ProblemCode
+  readonly detail: string
+  readonly field?: string
+}
+
+function answer(
+  c: Context,
+  code: ProblemCode,
+  detail: string,
+  field: string | null,
+  headers: Readonly<Record<string, string>>,
+) {
+  const [status, title] = PROBLEMS[code]
+  const problem: Problem = {
+    type: `urn:avow:problem:${code}`,
+    title,
+    status,
+    code,
+    detail,
+    ...(field === null ? {} : { field }),
+  }
+  return c.body(JSON.stringify(problem), status, {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    ...headers,
+  })
+}
+
+/** Answers an error that reached the edge; what is the server's own fault is logged here, once. */
+export function problemAnswer(error: Error, c: Context, log: (line: string) => void): Response {
+  if (error instanceof InputError) return answer(c, 'invalid-input', error.message, error.field, {})
+  if (error instanceof Refusal) return answer(c, error.code, error.message, error.field, error.headers)
+  if (error instanceof UnavailableError) {
+    log(`unavailable: ${c.req.method} ${c.req.routePath}: ${error.message}`)
+    return answer(c, 'unavailable', 'try again in a moment', null, { 'retry-after': '5' })
+  }
+  // Hono's own refusals: a body that is not JSON, a path that does not decode.
+  if (error instanceof HTTPException && error.status < 500)
+    return answer(c, 'malformed-json', 'the body could not be read as JSON', 'body', {})
+  log(`internal: ${c.req.method} ${c.req.routePath}: ${error.stack ?? error.message}`)
+  return answer(c, 'internal', 'the request id in the log says more', null, {})
+}
+
+export function notFound(c: Context): Response {
+  return answer(c, 'not-found', 'no route of this address and method', null, {})
+}

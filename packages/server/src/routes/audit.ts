@@ -1,0 +1,227 @@
+/** What a privacy team asks: the latest records, one record, one subject, and evidence that verifies without us. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { stateOf } from '../consent/state.js'
+import { decodeBase64url, encodeBase64, encodeBase64url } from '../ledger/base64.js'
+import type { OpenedConsent } from '../ledger/ledger.js'
+import { type KeyEnv, requireKey } from '../middleware/api-key.js'
+import { InputError, Refusal } from '../problem.js'
+import type { DocumentRow, KeyStore } from '../storage/storage.js'
+import { idParam, json, logSchema, problems, recordSchema, stateSchema, subjectParam } from './openapi.js'
+import { evidenceOf, recordOf, recordsOf, type Site, type Sites, siteOf } from './site.js'
+
+const PAGE_DEFAULT = 100
+const PAGE_LIMIT = 1000
+
+const refusals = problems('invalid-input', 'unauthorized', 'forbidden', 'not-found', 'rate-limited', 'unavailable')
+const security = [{ apiKey: [] }]
+
+const secretsSchema = z.strictObject({ evidence: z.string(), identity: z.string() })
+
+const query = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(PAGE_DEFAULT),
+  cursor: z.string().max(64).optional(),
+})
+
+/** A cursor is the index below which the next page starts. Opaque to whoever holds it. */
+const encodeCursor = (before: number) => encodeBase64url(new TextEncoder().encode(`v1:${before}`))
+
+function parseCursor(cursor: string): number {
+  const expected = 'the cursor of an earlier page'
+  let text: string
+  try {
+    text = new TextDecoder().decode(decodeBase64url(cursor))
+  } catch {
+    // Not base64url: no cursor of ours.
+    throw new InputError('cursor', expected)
+  }
+  const before = Number(/^v1:([1-9]\d{0,14})$/.exec(text)?.[1])
+  if (!Number.isSafeInteger(before)) throw new InputError('cursor', expected)
+  return before
+}
+
+export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore, now: () => number): void {
+  const read = requireKey(keys, 'audit:read', now)
+  const exportEvidence = requireKey(keys, 'audit:export', now)
+
+  const logOf = ({ ledger }: Site) => ({ size: ledger.head.size, checkpoint: ledger.head.checkpoint })
+  const state = (site: Site, records: readonly OpenedConsent[]) =>
+    stateOf(
+      records.map((record) => ({ index: record.index, evidence: evidenceOf(record) })),
+      site.book.accepts,
+      now(),
+    )
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/audit/records',
+      tags: ['privacy team'],
+      summary: 'Records, newest first',
+      security,
+      middleware: read,
+      request: { query },
+      responses: {
+        200: json(
+          z.strictObject({ records: z.array(recordSchema), next: z.string().nullable(), log: logSchema }),
+          'a page',
+        ),
+        ...refusals,
+      },
+    }),
+    async (c) => {
+      const { limit, cursor } = c.req.valid('query')
+      const site = siteOf(sites, c.get('apiKey').site)
+      const log = logOf(site)
+      const before = cursor === undefined ? log.size : parseCursor(cursor)
+      const indexes = await site.ledger.recent(Math.min(before, log.size), limit)
+      const records = (await site.ledger.open(indexes)).map(recordOf)
+      const last = indexes.at(-1)
+      const next = last !== undefined && indexes.length === limit && last > 0 ? encodeCursor(last) : null
+      return c.json({ records, next, log }, 200)
+    },
+  )
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/audit/records/{id}',
+      tags: ['privacy team'],
+      summary: 'One record, what opens it, and its proof',
+      security,
+      middleware: read,
+      request: { params: idParam },
+      responses: {
+        200: json(
+          z.strictObject({
+            record: recordSchema,
+            entry: z.string(),
+            secrets: secretsSchema,
+            proof: z.array(z.string()),
+            log: logSchema,
+          }),
+          'the record',
+        ),
+        ...refusals,
+      },
+    }),
+    async (c) => {
+      const site = siteOf(sites, c.get('apiKey').site)
+      const index = await site.ledger.find(site.blind.submission(c.req.valid('param').id))
+      const [opened] = index === null ? [] : await site.ledger.open([index])
+      if (!opened) throw new Refusal('not-found', 'no record with this id', { field: 'id' })
+      const log = logOf(site)
+      const [proof] = await site.ledger.prove([opened.index], log.size)
+      return c.json(
+        {
+          record: recordOf(opened),
+          entry: opened.entry,
+          secrets: secretsOf(opened),
+          proof: proof!.map(encodeBase64),
+          log,
+        },
+        200,
+      )
+    },
+  )
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/audit/subjects/{subject}',
+      tags: ['privacy team'],
+      summary: 'What a subject has chosen: history and current state',
+      security,
+      middleware: read,
+      request: { params: subjectParam },
+      responses: {
+        200: json(
+          z.strictObject({ subject: z.string(), state: stateSchema, records: z.array(recordSchema), log: logSchema }),
+          'the history, oldest first',
+        ),
+        ...refusals,
+      },
+    }),
+    async (c) => {
+      const { subject } = c.req.valid('param')
+      const site = siteOf(sites, c.get('apiKey').site)
+      const log = logOf(site)
+      const records = await found(site, subject)
+      return c.json({ subject, state: state(site, records), records: records.map(recordOf), log }, 200)
+    },
+  )
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/audit/subjects/{subject}/evidence',
+      tags: ['privacy team'],
+      summary: 'Evidence of a subject, for a regulator: verifies offline with the public key',
+      security,
+      middleware: exportEvidence,
+      request: { params: subjectParam },
+      responses: {
+        200: json(z.looseObject({ format: z.literal('avow-evidence@v1') }), 'the evidence bundle'),
+        ...refusals,
+      },
+    }),
+    async (c) => {
+      const { subject } = c.req.valid('param')
+      const site = siteOf(sites, c.get('apiKey').site)
+      const bundle = await evidenceBundle(site, subject, await found(site, subject), now())
+      c.header('content-disposition', `attachment; filename="evidence-${subject.slice(0, 12)}.json"`)
+      return c.json(bundle, 200)
+    },
+  )
+}
+
+const secretsOf = ({ secrets }: OpenedConsent) => ({
+  evidence: encodeBase64url(secrets.evidence),
+  identity: encodeBase64url(secrets.identity),
+})
+
+async function found(site: Site, subject: string): Promise<OpenedConsent[]> {
+  const records = await recordsOf(site, subject)
+  if (records.length === 0) throw new Refusal('not-found', 'no record of this subject', { field: 'subject' })
+  return records
+}
+
+/** What `avow verify` checks: all of a subject's records, the documents they cite, and one checkpoint that proves them. */
+async function evidenceBundle(site: Site, subject: string, records: readonly OpenedConsent[], now: number) {
+  const { size, checkpoint } = site.ledger.head
+  const inLog = records.filter(({ index }) => index < size)
+  const cited = new Set(inLog.map(evidenceOf).flatMap(({ policy, notice }) => [policy.hash, notice.hash]))
+  const documents = (await site.ledger.documents()).filter(({ hash }) => cited.has(hash))
+  const proofs = await site.ledger.prove(
+    [...inLog, ...documents].map(({ index }) => index),
+    size,
+  )
+  const proofOf = new Map([...inLog, ...documents].map(({ index }, i) => [index, proofs[i]!.map(encodeBase64)]))
+  const common = ({ hash, index, body }: DocumentRow) => ({
+    hash,
+    document: JSON.parse(body),
+    index,
+    proof: proofOf.get(index),
+  })
+  return {
+    format: 'avow-evidence@v1' as const,
+    vkey: site.ledger.vkey,
+    subject,
+    asOf: new Date(now).toISOString(),
+    checkpoint,
+    records: inLog.map((record) => ({
+      index: record.index,
+      entry: record.entry,
+      evidence: record.evidence,
+      identity: record.identity,
+      secrets: secretsOf(record),
+      proof: proofOf.get(record.index),
+    })),
+    policies: documents
+      .filter(({ kind }) => kind === 'policy')
+      .map((row) => ({ version: row.version, ...common(row) })),
+    notices: documents
+      .filter(({ kind }) => kind === 'notice')
+      .map((row) => ({ language: row.language, ...common(row) })),
+    tombstones: [],
+  }
+}

@@ -1,0 +1,130 @@
+/** `POST /v1/consents`: a decision becomes a record. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import {
+  agentFamily,
+  checkSubmission,
+  composeRecord,
+  fingerprintOf,
+  subjectOf,
+  submissionSchema,
+} from '../consent/record.js'
+import { stateOf } from '../consent/state.js'
+import { encodeBase64url } from '../ledger/base64.js'
+import { ConflictError, type OpenedConsent } from '../ledger/ledger.js'
+import { formatProofFile } from '../ledger/proof-file.js'
+import type { KeyEnv } from '../middleware/api-key.js'
+import { limitBody, requireJson } from '../middleware/json-body.js'
+import { InputError, Refusal } from '../problem.js'
+import { json, problems, stateSchema } from './openapi.js'
+import { evidenceOf, identityOf, recordsOf, type Site, type Sites, siteOf } from './site.js'
+
+const answerSchema = z
+  .strictObject({
+    id: z.string(),
+    index: z.int(),
+    recordedAt: z.string(),
+    subject: z.string(),
+    state: stateSchema,
+    receipt: z.string(),
+  })
+  .openapi('SubmissionAnswer')
+
+const route = createRoute({
+  method: 'post',
+  path: '/v1/consents',
+  tags: ['page'],
+  summary: 'Records a decision',
+  description: 'Answers once the record is durable. Sending the same submission again answers the same record.',
+  middleware: [requireJson, limitBody],
+  request: { body: { required: true, content: { 'application/json': { schema: submissionSchema } } } },
+  responses: {
+    201: json(answerSchema, 'recorded'),
+    200: json(answerSchema, 'recorded before, by the same submission'),
+    ...problems(
+      'invalid-input',
+      'unknown-policy',
+      'malformed-json',
+      'unsupported-media-type',
+      'too-large',
+      'conflict',
+      'origin-refused',
+      'not-found',
+      'rate-limited',
+      'unavailable',
+    ),
+  },
+})
+
+/** A copy for the person: where the record stands, what opens it, and the checkpoint it is proved against. */
+export async function receiptOf({ ledger }: Site, opened: OpenedConsent): Promise<string> {
+  const { size, checkpoint } = ledger.head
+  const [proof] = await ledger.prove([opened.index], size)
+  const { entry, evidence, identity, secrets } = opened
+  const extra = JSON.stringify({
+    entry,
+    evidence,
+    identity,
+    secrets: { evidence: encodeBase64url(secrets.evidence), identity: encodeBase64url(secrets.identity) },
+  })
+  return formatProofFile({ extra: new TextEncoder().encode(extra), index: opened.index, proof: proof!, checkpoint })
+}
+
+/** `previous` must be the same subject's. One that is not here yet is taken: a withdrawal may overtake the grant it follows. */
+async function checkPrevious(site: Site, previous: string | null, subject: string): Promise<void> {
+  if (previous === null) return
+  const index = await site.ledger.find(site.blind.submission(previous))
+  if (index === null) return
+  const [record] = await site.ledger.open([index])
+  if (record && identityOf(record).subject !== subject)
+    throw new InputError('previous', 'a submission of the same secret')
+}
+
+export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () => number): void {
+  app.openapi(route, async (c) => {
+    const submission = c.req.valid('json')
+    const site = siteOf(sites, submission.site)
+    const origin = c.req.header('origin')
+    // Browsers name the page's origin in every POST. What comes without one is no page, and could name any.
+    if (origin !== undefined && !site.origins.has(origin))
+      throw new Refusal('origin-refused', 'add the origin to the list of the site')
+    const policy = checkSubmission(submission, site.book)
+    const subject = subjectOf(site.name, submission.secret)
+    await checkPrevious(site, submission.previous, subject)
+    const agent = agentFamily(c.req.header('user-agent'))
+    const appended = await site.ledger
+      .append({
+        key: site.blind.submission(submission.id),
+        fingerprint: fingerprintOf(submission),
+        compose: (recordedAt) => ({
+          kind: 'consent',
+          subject: site.blind.subject(subject),
+          ...composeRecord(submission, policy, agent, recordedAt),
+        }),
+      })
+      .catch((error) => {
+        if (error instanceof ConflictError)
+          throw new Refusal('conflict', 'id: was used for another submission', { field: 'id' })
+        throw error
+      })
+    const records = await recordsOf(site, subject)
+    const opened = records.find((record) => record.index === appended.index)
+    if (!opened) throw new Error(`entry ${appended.index} was appended and can't be opened`)
+    const state = stateOf(
+      records.map((record) => ({ index: record.index, evidence: evidenceOf(record) })),
+      site.book.accepts,
+      now(),
+    )
+    c.header('cache-control', 'no-store')
+    return c.json(
+      {
+        id: submission.id,
+        index: appended.index,
+        recordedAt: evidenceOf(opened).recordedAt,
+        subject,
+        state,
+        receipt: await receiptOf(site, opened),
+      },
+      appended.repeated ? 200 : 201,
+    )
+  })
+}

@@ -1,0 +1,72 @@
+/** The log itself, for strangers: checkpoint, tiles and entry bundles (c2sp.org/tlog-tiles). */
+import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { HASH_SIZE } from '../merkle/hash.js'
+import { entryBundle, parseTilePath, partialWidth, TILE_WIDTH, tileCount } from '../merkle/tile.js'
+import { type KeyEnv, requireKey } from '../middleware/api-key.js'
+import { Refusal } from '../problem.js'
+import type { KeyStore } from '../storage/storage.js'
+import { problems, siteParam } from './openapi.js'
+import { type Site, type Sites, siteOf } from './site.js'
+
+const IMMUTABLE = 'public, max-age=31536000, immutable'
+
+export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore, now: () => number): void {
+  const readPrivate = requireKey(keys, 'audit:read', now)
+
+  /** Public logs are anybody's; a private one needs a key of that very site. */
+  const allowed = async (c: Context): Promise<Site> => {
+    const site = siteOf(sites, c.req.param('site') ?? '')
+    if (!site.publicLog) {
+      await readPrivate(c, async () => {})
+      if (c.get('apiKey').site !== site.name) throw new Refusal('forbidden', 'the key is for another site')
+    }
+    return site
+  }
+
+  const describe = (path: string, summary: string, contentType: string, params: z.ZodObject) =>
+    app.openAPIRegistry.registerPath({
+      method: 'get',
+      path,
+      tags: ['auditors'],
+      summary,
+      request: { params },
+      responses: {
+        200: { description: 'as c2sp.org/tlog-tiles has it', content: { [contentType]: { schema: z.string() } } },
+        ...problems('invalid-input', 'not-found', 'unauthorized', 'forbidden', 'rate-limited'),
+      },
+    })
+
+  describe('/log/{site}/checkpoint', 'The newest signed checkpoint', 'text/plain', siteParam)
+  app.get('/log/:site/checkpoint', async (c) => {
+    const { ledger } = await allowed(c)
+    return c.body(ledger.head.checkpoint, 200, {
+      'content-type': 'text/plain; charset=utf-8',
+      'cache-control': 'no-store',
+    })
+  })
+
+  const tileParam = siteParam.extend({ path: z.string().openapi({ example: '0/000.p/3' }) })
+  describe('/log/{site}/tile/{path}', 'A tile of hashes, or a bundle of entries', 'application/octet-stream', tileParam)
+  app.get('/log/:site/tile/:path{.+}', async (c) => {
+    const { ledger } = await allowed(c)
+    const tile = parseTilePath(`tile/${c.req.param('path')}`)
+    const bytes = tile && (await tileBytes(ledger, tile.level, tile.n, tile.width))
+    if (!bytes) throw new Refusal('not-found', 'no such tile in this log', { field: 'path' })
+    return c.body(bytes, 200, { 'content-type': 'application/octet-stream', 'cache-control': IMMUTABLE })
+  })
+}
+
+async function tileBytes(ledger: Site['ledger'], level: number | 'entries', n: number, width: number) {
+  const treeLevel = level === 'entries' ? 0 : level
+  const { size } = ledger.head
+  const isLast = n === tileCount(treeLevel, size) - 1
+  const widest = isLast ? partialWidth(treeLevel, size) || TILE_WIDTH : TILE_WIDTH
+  if (n >= tileCount(treeLevel, size) || width > widest) return null
+  if (level === 'entries') {
+    const start = n * TILE_WIDTH
+    return new Uint8Array(entryBundle(await ledger.entries(start, start + width)))
+  }
+  const hashes = await ledger.tile(level, n)
+  return hashes && new Uint8Array(hashes.subarray(0, width * HASH_SIZE))
+}

@@ -1,0 +1,83 @@
+/** Pieces that the route descriptions share. */
+import { z } from '@hono/zod-openapi'
+import { uuidv7 } from '../consent/record.js'
+import { PROBLEMS, type ProblemCode } from '../problem.js'
+
+export const problemSchema = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
+    detail: z.string(),
+    field: z.string().optional(),
+  })
+  .openapi('Problem')
+
+/** The answers that say what went wrong, as every route gives them. */
+export function problems(...codes: ProblemCode[]) {
+  const byStatus = new Map<number, ProblemCode[]>()
+  for (const code of codes) {
+    const [status] = PROBLEMS[code]
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      status,
+      {
+        description: group.map((code) => `\`${code}\`: ${PROBLEMS[code][1]}`).join('. '),
+        content: { 'application/problem+json': { schema: problemSchema } },
+      },
+    ]),
+  )
+}
+
+export const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+
+export const siteParam = z.strictObject({ site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'the name of a site') })
+
+export const subjectParam = z.strictObject({
+  subject: z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'a consent id in full, 43 characters'),
+})
+
+export const idParam = z.strictObject({ id: uuidv7 })
+
+export const logSchema = z.strictObject({ size: z.int(), checkpoint: z.string() }).openapi('LogHead')
+
+export const recordSchema = z
+  .strictObject({
+    index: z.int(),
+    id: z.string(),
+    subject: z.string(),
+    previous: z.string().nullable(),
+    recordedAt: z.string(),
+    decidedAt: z.string(),
+    clock: z.enum(['ok', 'implausible']),
+    action: z.string(),
+    choices: z.record(z.string(), z.boolean()),
+    layer: z.string(),
+    offered: z.array(z.string()).readonly(),
+    policy: z.strictObject({ version: z.string(), hash: z.string() }),
+    notice: z.strictObject({ hash: z.string(), language: z.string() }),
+    language: z.string(),
+    ui: z.string(),
+    gpc: z.boolean().nullable(),
+    sdk: z.string(),
+    agent: z.string(),
+    validUntil: z.string(),
+  })
+  .openapi('ConsentRecord')
+
+export const stateSchema = z.enum([
+  'granted',
+  'refused',
+  'withdrawn',
+  'lapsed',
+  'superseded',
+  'restricted',
+  'erased',
+  'undecided',
+])

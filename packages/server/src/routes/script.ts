@@ -1,0 +1,107 @@
+/** What a page loads: the loader with the site's configuration in front, the UI and settings files, notices and the policy. */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import type { SiteConfig } from '@avow/sdk/wire'
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { policySchema } from '../consent/policy.js'
+import type { KeyEnv } from '../middleware/api-key.js'
+import { type Asset, createAsset } from './asset.js'
+import { problems, siteParam } from './openapi.js'
+import { type Sites, siteOf } from './site.js'
+
+/** The SDK's built files. */
+export interface Scripts {
+  readonly loader: string
+  /** Name, with its hash, and content. */
+  readonly ui: readonly [name: string, content: string]
+  readonly settings: readonly [name: string, content: string]
+}
+
+/** Reads the files that the installed SDK was built to. Throws, saying what to run, where it wasn't built. */
+export function readScripts(): Scripts {
+  const manifestFile = createRequire(import.meta.url).resolve('@avow/sdk/manifest.json')
+  const read = (name: string) => readFileSync(path.join(path.dirname(manifestFile), name), 'utf8')
+  const { loader, ui, settings } = JSON.parse(readFileSync(manifestFile, 'utf8'))
+  return { loader: read(loader), ui: [ui, read(ui)], settings: [settings, read(settings)] }
+}
+
+/** The loader as one file for one site. The block keeps `avowSite` out of the page's globals. */
+export function siteScript(config: SiteConfig, loader: string): string {
+  return `{const avowSite=${JSON.stringify(config)};\n${loader.trimEnd()}\n}\n`
+}
+
+const JAVASCRIPT = 'text/javascript; charset=utf-8'
+const JSON_TYPE = 'application/json; charset=utf-8'
+/** Long enough that a returning visitor asks for nothing, short enough that a new policy is seen the same hour. */
+const SHORT = 'public, max-age=300'
+const IMMUTABLE = 'public, max-age=31536000, immutable'
+
+const scriptRoute = createRoute({
+  method: 'get',
+  path: '/v1/sites/{site}/avow.js',
+  tags: ['page'],
+  summary: 'The loader, with the configuration of the site in front',
+  request: { params: siteParam },
+  responses: {
+    200: { description: 'the script', content: { 'text/javascript': { schema: z.string() } } },
+    ...problems('invalid-input', 'not-found'),
+  },
+})
+
+const noticeRoute = createRoute({
+  method: 'get',
+  path: '/v1/sites/{site}/notice',
+  tags: ['page'],
+  summary: 'All the words a visitor is shown, in one language',
+  request: { params: siteParam, query: z.strictObject({ lang: z.string().min(2).max(35).optional() }) },
+  responses: {
+    200: {
+      description: 'the notice',
+      content: { 'application/json': { schema: z.looseObject({ hash: z.string() }) } },
+    },
+    ...problems('invalid-input', 'not-found'),
+  },
+})
+
+const policyRoute = createRoute({
+  method: 'get',
+  path: '/v1/sites/{site}/policy',
+  tags: ['page'],
+  summary: 'The policy that is in force',
+  request: { params: siteParam },
+  responses: {
+    200: { description: 'the policy', content: { 'application/json': { schema: policySchema.openapi('Policy') } } },
+    ...problems('invalid-input', 'not-found'),
+  },
+})
+
+export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Scripts): void {
+  const files = { ui: scripts.ui[0], settings: scripts.settings[0] }
+  const assets = new Map<string, { script: Asset; policy: Asset; notices: Map<string, Asset> }>()
+  for (const [name, { book }] of sites) {
+    assets.set(name, {
+      script: createAsset(siteScript(book.siteConfig(name, files), scripts.loader), JAVASCRIPT, SHORT),
+      policy: createAsset(JSON.stringify(book.current), JSON_TYPE, SHORT),
+      notices: new Map(
+        book.notices.map((notice) => [notice.hash, createAsset(JSON.stringify(notice), JSON_TYPE, SHORT)]),
+      ),
+    })
+  }
+  const assetsOf = (name: string) => {
+    siteOf(sites, name)
+    return assets.get(name)!
+  }
+  // A file may be asked for by its name alone: the hash in it says all there is to say.
+  for (const [name, content] of [scripts.ui, scripts.settings]) {
+    app.get(`/${name}`, createAsset(content, JAVASCRIPT, IMMUTABLE))
+  }
+  app.openapi(scriptRoute, (c) => assetsOf(c.req.valid('param').site).script(c))
+  // Made ahead, so their types can't be told from a body: `never` stands for the answer that the route describes.
+  app.openapi(policyRoute, (c) => assetsOf(c.req.valid('param').site).policy(c) as never)
+  app.openapi(noticeRoute, (c) => {
+    const { site } = c.req.valid('param')
+    const { notices } = assetsOf(site)
+    return notices.get(siteOf(sites, site).book.notice(c.req.valid('query').lang).hash)!(c) as never
+  })
+}

@@ -1,0 +1,216 @@
+/** The contract of `storage.ts` as tests, which every driver runs. */
+import { describe, expect, test } from 'vitest'
+import { type Batch, OriginError, type Standing, type Storage } from './storage.js'
+
+/** How a driver is tried: opened anew, and opened again where it keeps anything. */
+export interface Driver {
+  /** Stores with nothing in them. */
+  create(): Promise<Storage>
+  /** The same stores as a later process would find them; null for a driver that keeps nothing. */
+  reopen: ((storage: Storage) => Promise<Storage>) | null
+}
+
+const bytes = (size: number, fill: number) => new Uint8Array(size).fill(fill)
+const same = (a: Uint8Array | null | undefined, b: Uint8Array) => expect(Buffer.from(a ?? [])).toEqual(Buffer.from(b))
+
+/** Appends entries numbered from the head, so that what is read back tells what was written. */
+function numbered(count: number, more: Partial<Batch> = {}) {
+  return ({ head }: Standing): Batch => {
+    const indexes = Array.from({ length: count }, (_, i) => head.size + i)
+    const size = head.size + count
+    return {
+      head: { size, root: bytes(32, size), checkpoint: `checkpoint ${size}`, recordedAt: 1000 + size },
+      entries: indexes.map((i) => ({ entry: bytes(9, i), sealed: [bytes(40, i), bytes(41, i)] })),
+      vault: indexes.map((i) => ({
+        key: bytes(16, i),
+        fingerprint: bytes(32, i),
+        subject: bytes(16, i % 3),
+        secrets: bytes(64, i),
+      })),
+      tiles: [{ level: 0, n: 0, hashes: bytes(32 * size, size) }],
+      documents: [],
+      ...more,
+    }
+  }
+}
+
+export function conformance(name: string, driver: Driver): void {
+  describe(`storage on ${name}`, () => {
+    async function opened() {
+      const storage = await driver.create()
+      const { log } = await storage.openLog('site', 'log.example/site')
+      return { storage, log }
+    }
+
+    test('a new log stands at size 0 and holds nothing', async () => {
+      const { storage, log } = await opened()
+      expect((await log.head()).size).toBe(0)
+      expect(await log.entries(0, 10)).toEqual([])
+      expect(await log.tile(0, 0)).toBeNull()
+      expect(await log.vaultRow(0)).toBeNull()
+      expect(await log.documents()).toEqual([])
+      expect(await log.recent(10, 10)).toEqual([])
+      await storage.close()
+    })
+
+    test('what was appended is read back, in order, with its head', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(3))
+      await log.append([], 3, numbered(2))
+      const head = await log.head()
+      expect([head.size, head.checkpoint, head.recordedAt]).toEqual([5, 'checkpoint 5', 1005])
+      same(head.root, bytes(32, 5))
+      const entries = await log.entries(1, 4)
+      expect(entries).toHaveLength(3)
+      same(entries[0]?.entry, bytes(9, 1))
+      expect(entries[2]?.sealed).toHaveLength(2)
+      same(entries[2]?.sealed[1], bytes(41, 3))
+      same(await log.tile(0, 0), bytes(32 * 5, 5))
+      same((await log.vaultRow(4))?.secrets, bytes(64, 4))
+      expect(await log.entries(4, 100)).toHaveLength(1)
+      await storage.close()
+    })
+
+    test('entries are found by key and by subject, newest first where asked', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(7))
+      expect((await log.findKey(bytes(16, 4)))?.index).toBe(4)
+      expect(await log.findKey(bytes(16, 99))).toBeNull()
+      expect(await log.findSubject(bytes(16, 1))).toEqual([1, 4])
+      expect(await log.findSubject(bytes(16, 9))).toEqual([])
+      expect(await log.recent(7, 3)).toEqual([6, 5, 4])
+      expect(await log.recent(2, 10)).toEqual([1, 0])
+      await storage.close()
+    })
+
+    test('an entry about nobody is not among the recent', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, (standing) => {
+        const batch = numbered(2)(standing)
+        return { ...batch, vault: batch.vault.map((row, i) => (i === 1 ? { ...row, subject: null } : row)) }
+      })
+      expect(await log.recent(10, 10)).toEqual([0])
+      await storage.close()
+    })
+
+    test('an append is told which of its keys stand already', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(2))
+      let told: Standing | null = null
+      await log.append([bytes(16, 1), bytes(16, 50)], 2, (standing) => {
+        told = standing
+        return null
+      })
+      expect(told!.known.size).toBe(1)
+      const known = told!.known.get(Buffer.from(bytes(16, 1)).toString('hex'))
+      expect(known?.index).toBe(1)
+      same(known?.fingerprint, bytes(32, 1))
+      expect(told!.edge).toBeNull()
+      await storage.close()
+    })
+
+    test('an append that assumed another size is given the edge', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(2))
+      let edge: Standing['edge'] = null
+      await log.append([], 1, (standing) => {
+        edge = standing.edge
+        return null
+      })
+      expect(edge).toHaveLength(1)
+      same(edge![0]?.hashes, bytes(64, 2))
+      await storage.close()
+    })
+
+    test('nothing is appended when building says null, or throws', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(1))
+      expect(await log.append([], 1, () => null)).toBeNull()
+      await expect(
+        log.append([], 1, () => {
+          throw new Error('refused while composing')
+        }),
+      ).rejects.toThrow('refused while composing')
+      expect((await log.head()).size).toBe(1)
+      await storage.close()
+    })
+
+    test('documents come back in the order they were logged', async () => {
+      const { storage, log } = await opened()
+      const document = { kind: 'policy', hash: 'h', version: '1', language: null, body: '{"ä":1}' } as const
+      await log.append(
+        [],
+        0,
+        numbered(2, {
+          documents: [
+            { index: 0, ...document },
+            { index: 1, ...document, kind: 'notice', language: 'en' },
+          ],
+        }),
+      )
+      expect(await log.documents()).toEqual([
+        { index: 0, ...document },
+        { index: 1, ...document, kind: 'notice', language: 'en' },
+      ])
+      await storage.close()
+    })
+
+    test('logs of two sites know nothing of each other', async () => {
+      const { storage, log } = await opened()
+      const { log: other } = await storage.openLog('other', 'log.example/other')
+      await log.append([], 0, numbered(2))
+      expect((await other.head()).size).toBe(0)
+      expect(await other.findKey(bytes(16, 1))).toBeNull()
+      await storage.close()
+    })
+
+    test('a log keeps the origin it was first opened with', async () => {
+      const storage = await driver.create()
+      await expect(storage.openLog('site', null)).rejects.toThrow(OriginError)
+      await storage.openLog('site', 'log.example/site')
+      expect((await storage.openLog('site', null)).origin).toBe('log.example/site')
+      await expect(storage.openLog('site', 'elsewhere.example/site')).rejects.toThrow(OriginError)
+      await storage.close()
+    })
+
+    test('a value of the vault is made once', async () => {
+      const storage = await driver.create()
+      await storage.vaultValue('key', () => bytes(4, 1))
+      same(await storage.vaultValue('key', () => bytes(4, 2)), bytes(4, 1))
+      await storage.close()
+    })
+
+    test('API keys are found by their hash alone', async () => {
+      const storage = await driver.create()
+      const row = {
+        id: 'key_1',
+        hash: bytes(32, 7),
+        name: 'ops',
+        site: 'site',
+        scopes: ['audit:read', 'admin'],
+        createdAt: 5,
+        expiresAt: 9,
+        revokedAt: null,
+      }
+      await storage.keys.add(row)
+      expect((await storage.keys.find(bytes(32, 7)))?.scopes).toEqual(['audit:read', 'admin'])
+      expect(await storage.keys.find(bytes(32, 8))).toBeNull()
+      expect(await storage.keys.list()).toHaveLength(1)
+      await storage.close()
+    })
+
+    const { reopen } = driver
+    if (!reopen) return
+
+    test('everything is there after reopening', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(5))
+      const again = await reopen(storage)
+      const { log: later } = await again.openLog('site', null)
+      expect((await later.head()).size).toBe(5)
+      same((await later.vaultRow(4))?.secrets, bytes(64, 4))
+      expect(await later.findSubject(bytes(16, 1))).toEqual([1, 4])
+      await again.close()
+    })
+  })
+}

@@ -1,0 +1,121 @@
+/** The stores as plain objects: for tests, and for trying Avow without a disk. Nothing survives the process. */
+import {
+  type ApiKeyRow,
+  type Batch,
+  type DocumentRow,
+  type EntryRow,
+  type Head,
+  type KeyStore,
+  type Known,
+  type LogStore,
+  OriginError,
+  type Standing,
+  type Storage,
+  type TileRow,
+  type VaultRow,
+} from './storage.js'
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+
+class MemoryLog implements LogStore {
+  #head: Head = { size: 0, root: new Uint8Array(32), checkpoint: '', recordedAt: 0 }
+  readonly #entries: EntryRow[] = []
+  readonly #vault: VaultRow[] = []
+  readonly #documents: DocumentRow[] = []
+  readonly #tiles = new Map<string, TileRow>()
+  readonly #keys = new Map<string, Known>()
+
+  async head(): Promise<Head> {
+    return this.#head
+  }
+
+  async append(keys: readonly Uint8Array[], assumedSize: number, build: (standing: Standing) => Batch | null) {
+    const known = new Map<string, Known>()
+    for (const key of keys) {
+      const found = this.#keys.get(hex(key))
+      if (found) known.set(hex(key), found)
+    }
+    const edge = this.#head.size === assumedSize ? null : this.#edge()
+    const batch = build({ head: this.#head, known, edge })
+    if (!batch) return null
+    batch.vault.forEach((row, i) => {
+      this.#keys.set(hex(row.key), { index: this.#head.size + i, fingerprint: row.fingerprint })
+    })
+    this.#entries.push(...batch.entries)
+    this.#vault.push(...batch.vault)
+    this.#documents.push(...batch.documents)
+    for (const tile of batch.tiles) this.#tiles.set(`${tile.level}/${tile.n}`, tile)
+    this.#head = batch.head
+    return batch
+  }
+
+  #edge(): TileRow[] {
+    const rightmost = new Map<number, TileRow>()
+    for (const tile of this.#tiles.values()) {
+      if (tile.n >= (rightmost.get(tile.level)?.n ?? 0)) rightmost.set(tile.level, tile)
+    }
+    return [...rightmost.values()]
+  }
+
+  async entries(start: number, end: number) {
+    return this.#entries.slice(start, end)
+  }
+
+  async tile(level: number, n: number) {
+    return this.#tiles.get(`${level}/${n}`)?.hashes ?? null
+  }
+
+  async documents() {
+    return [...this.#documents]
+  }
+
+  async vaultRow(index: number) {
+    return this.#vault[index] ?? null
+  }
+
+  async findKey(key: Uint8Array) {
+    return this.#keys.get(hex(key)) ?? null
+  }
+
+  async findSubject(subject: Uint8Array) {
+    const wanted = hex(subject)
+    return this.#vault.flatMap((row, index) => (row.subject && hex(row.subject) === wanted ? [index] : []))
+  }
+
+  async recent(before: number, limit: number) {
+    const found: number[] = []
+    for (let index = Math.min(before, this.#vault.length) - 1; index >= 0 && found.length < limit; index--) {
+      if (this.#vault[index]?.subject) found.push(index)
+    }
+    return found
+  }
+}
+
+export function createMemoryStorage(): Storage {
+  const logs = new Map<string, { origin: string; log: MemoryLog }>()
+  const values = new Map<string, Uint8Array>()
+  const keyRows: ApiKeyRow[] = []
+  const keys: KeyStore = {
+    add: async (row) => void keyRows.push(row),
+    find: async (hash) => keyRows.find((row) => hex(row.hash) === hex(hash)) ?? null,
+    list: async () => [...keyRows],
+  }
+  return {
+    keys,
+    async openLog(site, origin) {
+      const stored = logs.get(site) ?? null
+      const name = stored?.origin ?? origin
+      if (name === null || (origin !== null && origin !== name))
+        throw new OriginError(site, stored?.origin ?? null, origin)
+      const opened = stored ?? { origin: name, log: new MemoryLog() }
+      logs.set(site, opened)
+      return opened
+    },
+    async vaultValue(name, create) {
+      const value = values.get(name) ?? create()
+      values.set(name, value)
+      return value
+    },
+    close: async () => {},
+  }
+}

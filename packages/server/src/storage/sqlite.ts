@@ -1,0 +1,340 @@
+/**
+ * The stores as two SQLite files, `ledger.db` and `vault.db`. WAL with synchronous=FULL: better-sqlite3's default in WAL
+ * is NORMAL, which can lose acknowledged commits in a power cut. The ledger's file is held exclusively, so that two
+ * processes can't each extend the same head; the vault's is not, so that keys can be made while the server runs.
+ */
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import Database from 'better-sqlite3'
+import { migrate } from './migrate.js'
+import {
+  type ApiKeyRow,
+  type Batch,
+  type DocumentRow,
+  type EntryRow,
+  type Head,
+  type KeyStore,
+  type Known,
+  LockedError,
+  type LogStore,
+  OriginError,
+  type Standing,
+  type Storage,
+  UnavailableError,
+  type VaultRow,
+} from './storage.js'
+
+/** Numbered by place, forward only: a released line is never edited, a change is a new line. */
+const LEDGER_MIGRATIONS = [
+  `CREATE TABLE logs (
+     site_id TEXT PRIMARY KEY, origin TEXT NOT NULL,
+     size INTEGER NOT NULL, root BLOB NOT NULL, checkpoint TEXT NOT NULL, recorded_at INTEGER NOT NULL
+   ) WITHOUT ROWID;
+   CREATE TABLE entries (
+     site_id TEXT NOT NULL, idx INTEGER NOT NULL, entry BLOB NOT NULL, sealed_a BLOB, sealed_b BLOB,
+     PRIMARY KEY (site_id, idx)
+   ) WITHOUT ROWID;
+   CREATE TRIGGER entries_never_change BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+   CREATE TRIGGER entries_never_go BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+   CREATE TABLE tiles (
+     site_id TEXT NOT NULL, level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL,
+     PRIMARY KEY (site_id, level, n)
+   ) WITHOUT ROWID;
+   CREATE TABLE documents (
+     site_id TEXT NOT NULL, idx INTEGER NOT NULL, kind TEXT NOT NULL, hash TEXT NOT NULL, version TEXT NOT NULL,
+     language TEXT, body TEXT NOT NULL,
+     PRIMARY KEY (site_id, idx)
+   ) WITHOUT ROWID;`,
+]
+
+const VAULT_MIGRATIONS = [
+  `CREATE TABLE vault (
+     site_id TEXT NOT NULL, idx INTEGER NOT NULL,
+     key BLOB NOT NULL, fingerprint BLOB NOT NULL, subject BLOB, secrets BLOB NOT NULL,
+     PRIMARY KEY (site_id, idx)
+   ) WITHOUT ROWID;
+   CREATE UNIQUE INDEX vault_key ON vault (site_id, key);
+   CREATE INDEX vault_subject ON vault (site_id, subject, idx) WHERE subject IS NOT NULL;
+   CREATE TABLE api_keys (
+     id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, name TEXT NOT NULL, site TEXT NOT NULL, scopes TEXT NOT NULL,
+     created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER
+   ) WITHOUT ROWID;
+   CREATE TABLE vault_values (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;`,
+]
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+
+function openFile(file: string, exclusive: boolean, migrations: readonly string[]): Database.Database {
+  const db = new Database(file, { timeout: exclusive ? 0 : 5000 })
+  try {
+    if (exclusive) db.pragma('locking_mode = EXCLUSIVE')
+    db.pragma('journal_mode = WAL')
+    db.pragma('synchronous = FULL')
+    // Secrets that are deleted are to be gone from the file, not only from its index.
+    db.pragma('secure_delete = ON')
+    migrate(db, file, migrations)
+    // Takes the exclusive lock now, at start, and not in the middle of the first append.
+    if (exclusive) db.exec('BEGIN IMMEDIATE; COMMIT')
+    if (db.pragma('synchronous', { simple: true }) !== 2) throw new Error(`${file}: synchronous is not FULL`)
+    return db
+  } catch (error) {
+    db.close()
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) {
+      throw new LockedError(`${file} is held by another process: stop it first, one server per data folder`)
+    }
+    if (error instanceof Database.SqliteError && /^SQLITE_(NOTADB|CORRUPT)/.test(error.code)) {
+      throw new Error(
+        `${file} is not a readable database (${error.message}): restore it from a backup; nothing was written`,
+      )
+    }
+    throw error
+  }
+}
+
+interface HeadRow {
+  size: number
+  root: Buffer
+  checkpoint: string
+  recorded_at: number
+}
+
+class SqliteLog implements LogStore {
+  readonly #statements
+  readonly #vault: Database.Database
+  readonly #ledger: Database.Database
+  readonly #site: string
+
+  constructor(ledger: Database.Database, vault: Database.Database, site: string) {
+    this.#ledger = ledger
+    this.#vault = vault
+    this.#site = site
+    this.#statements = {
+      head: ledger.prepare<[string], HeadRow>('SELECT size, root, checkpoint, recorded_at FROM logs WHERE site_id = ?'),
+      setHead: ledger.prepare('UPDATE logs SET size = ?, root = ?, checkpoint = ?, recorded_at = ? WHERE site_id = ?'),
+      addEntry: ledger.prepare('INSERT INTO entries (site_id, idx, entry, sealed_a, sealed_b) VALUES (?, ?, ?, ?, ?)'),
+      entries: ledger.prepare<
+        [string, number, number],
+        { entry: Buffer; sealed_a: Buffer | null; sealed_b: Buffer | null }
+      >('SELECT entry, sealed_a, sealed_b FROM entries WHERE site_id = ? AND idx >= ? AND idx < ? ORDER BY idx'),
+      setTile: ledger.prepare(
+        'INSERT INTO tiles (site_id, level, n, hashes) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET hashes = excluded.hashes',
+      ),
+      tile: ledger.prepare<[string, number, number], { hashes: Buffer }>(
+        'SELECT hashes FROM tiles WHERE site_id = ? AND level = ? AND n = ?',
+      ),
+      edge: ledger.prepare<[string], { level: number; n: number; hashes: Buffer }>(
+        'SELECT level, max(n) AS n, hashes FROM tiles WHERE site_id = ? GROUP BY level',
+      ),
+      addDocument: ledger.prepare(
+        'INSERT INTO documents (site_id, idx, kind, hash, version, language, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      ),
+      documents: ledger.prepare<[string], Omit<DocumentRow, 'index'> & { idx: number }>(
+        'SELECT idx, kind, hash, version, language, body FROM documents WHERE site_id = ? ORDER BY idx',
+      ),
+      dropOrphans: vault.prepare('DELETE FROM vault WHERE site_id = ? AND idx >= ?'),
+      addVault: vault.prepare(
+        'INSERT INTO vault (site_id, idx, key, fingerprint, subject, secrets) VALUES (?, ?, ?, ?, ?, ?)',
+      ),
+      vaultRow: vault.prepare<
+        [string, number],
+        { key: Buffer; fingerprint: Buffer; subject: Buffer | null; secrets: Buffer }
+      >('SELECT key, fingerprint, subject, secrets FROM vault WHERE site_id = ? AND idx = ?'),
+      findKey: vault.prepare<[string, Uint8Array, number], { idx: number; fingerprint: Buffer }>(
+        'SELECT idx, fingerprint FROM vault WHERE site_id = ? AND key = ? AND idx < ?',
+      ),
+      findSubject: vault
+        .prepare<[string, Uint8Array, number], number>(
+          'SELECT idx FROM vault WHERE site_id = ? AND subject = ? AND idx < ? ORDER BY idx',
+        )
+        .pluck(),
+      recent: vault
+        .prepare<[string, number, number], number>(
+          'SELECT idx FROM vault WHERE site_id = ? AND idx < ? AND subject IS NOT NULL ORDER BY idx DESC LIMIT ?',
+        )
+        .pluck(),
+    }
+    // What a crash between the two commits left behind.
+    this.#statements.dropOrphans.run(site, this.#head().size)
+  }
+
+  #head(): Head {
+    const row = this.#statements.head.get(this.#site)
+    if (!row) throw new Error(`the log of ${this.#site} has no head`)
+    return { size: row.size, root: row.root, checkpoint: row.checkpoint, recordedAt: row.recorded_at }
+  }
+
+  async head(): Promise<Head> {
+    return this.#head()
+  }
+
+  async append(keys: readonly Uint8Array[], assumedSize: number, build: (standing: Standing) => Batch | null) {
+    const head = this.#head()
+    const known = new Map<string, Known>()
+    for (const key of keys) {
+      const found = this.#findKey(key, head.size)
+      if (found) known.set(hex(key), found)
+    }
+    const edge = head.size === assumedSize ? null : this.#statements.edge.all(this.#site)
+    const batch = build({ head, known, edge })
+    if (!batch) return null
+    try {
+      this.#vault.transaction(() => this.#writeVault(head.size, batch.vault)).immediate()
+      this.#ledger.transaction(() => this.#writeLedger(head.size, batch)).immediate()
+    } catch (error) {
+      // Either commit failed as a whole. Vault rows without their entries are past the head: unseen, and gone at the next append.
+      if (error instanceof Database.SqliteError && /^SQLITE_(FULL|IOERR|BUSY|CANTOPEN|READONLY)/.test(error.code)) {
+        throw new UnavailableError(`the batch was not written: ${error.message}`, { cause: error })
+      }
+      throw error
+    }
+    return batch
+  }
+
+  #writeVault(from: number, rows: readonly VaultRow[]) {
+    const { dropOrphans, addVault } = this.#statements
+    // Left by an append whose second commit failed, a full disk for instance.
+    dropOrphans.run(this.#site, from)
+    rows.forEach((row, i) => {
+      addVault.run(this.#site, from + i, row.key, row.fingerprint, row.subject, row.secrets)
+    })
+  }
+
+  #writeLedger(from: number, { entries, tiles, documents, head }: Batch) {
+    const { addEntry, setTile, addDocument, setHead } = this.#statements
+    entries.forEach(({ entry, sealed }, i) => {
+      addEntry.run(this.#site, from + i, entry, sealed[0] ?? null, sealed[1] ?? null)
+    })
+    for (const tile of tiles) setTile.run(this.#site, tile.level, tile.n, tile.hashes)
+    for (const d of documents) addDocument.run(this.#site, d.index, d.kind, d.hash, d.version, d.language, d.body)
+    setHead.run(head.size, head.root, head.checkpoint, head.recordedAt, this.#site)
+  }
+
+  #findKey(key: Uint8Array, below: number): Known | null {
+    const row = this.#statements.findKey.get(this.#site, key, below)
+    return row ? { index: row.idx, fingerprint: row.fingerprint } : null
+  }
+
+  async entries(start: number, end: number): Promise<EntryRow[]> {
+    return this.#statements.entries.all(this.#site, start, end).map(({ entry, sealed_a, sealed_b }) => ({
+      entry,
+      sealed: [sealed_a, sealed_b].filter((sealed) => sealed !== null),
+    }))
+  }
+
+  async tile(level: number, n: number) {
+    return this.#statements.tile.get(this.#site, level, n)?.hashes ?? null
+  }
+
+  async documents(): Promise<DocumentRow[]> {
+    return this.#statements.documents.all(this.#site).map(({ idx, ...row }) => ({ index: idx, ...row }))
+  }
+
+  async vaultRow(index: number): Promise<VaultRow | null> {
+    if (index >= this.#head().size) return null
+    return this.#statements.vaultRow.get(this.#site, index) ?? null
+  }
+
+  async findKey(key: Uint8Array) {
+    return this.#findKey(key, this.#head().size)
+  }
+
+  async findSubject(subject: Uint8Array) {
+    return this.#statements.findSubject.all(this.#site, subject, this.#head().size)
+  }
+
+  async recent(before: number, limit: number) {
+    return this.#statements.recent.all(this.#site, Math.min(before, this.#head().size), limit)
+  }
+}
+
+interface KeyColumns {
+  id: string
+  hash: Buffer
+  name: string
+  site: string
+  scopes: string
+  created_at: number
+  expires_at: number | null
+  revoked_at: number | null
+}
+
+const toKey = (row: KeyColumns): ApiKeyRow => ({
+  id: row.id,
+  hash: row.hash,
+  name: row.name,
+  site: row.site,
+  scopes: row.scopes.split(' '),
+  createdAt: row.created_at,
+  expiresAt: row.expires_at,
+  revokedAt: row.revoked_at,
+})
+
+function keyStore(vault: Database.Database): KeyStore {
+  const add = vault.prepare('INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
+  const find = vault.prepare<[Uint8Array], KeyColumns>('SELECT * FROM api_keys WHERE hash = ?')
+  const list = vault.prepare<[], KeyColumns>('SELECT * FROM api_keys ORDER BY created_at, id')
+  return {
+    add: async (row) =>
+      void add.run(
+        row.id,
+        row.hash,
+        row.name,
+        row.site,
+        row.scopes.join(' '),
+        row.createdAt,
+        row.expiresAt,
+        row.revokedAt,
+      ),
+    find: async (hash) => {
+      const row = find.get(hash)
+      return row ? toKey(row) : null
+    },
+    list: async () => list.all().map(toKey),
+  }
+}
+
+/** Opens `ledger.db` and `vault.db` in `folder`, creating what is missing. Rejects with `LockedError` if another process serves from it. */
+export async function openSqliteStorage(folder: string): Promise<Storage> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const ledger = openFile(path.join(folder, 'ledger.db'), true, LEDGER_MIGRATIONS)
+  let vault: Database.Database
+  try {
+    vault = openFile(path.join(folder, 'vault.db'), false, VAULT_MIGRATIONS)
+  } catch (error) {
+    ledger.close()
+    throw error
+  }
+  const findLog = ledger.prepare<[string], { origin: string }>('SELECT origin FROM logs WHERE site_id = ?')
+  const addLog = ledger.prepare('INSERT INTO logs VALUES (?, ?, 0, ?, ?, 0)')
+  const findValue = vault.prepare<[string], Buffer>('SELECT value FROM vault_values WHERE name = ?').pluck()
+  const addValue = vault.prepare('INSERT INTO vault_values VALUES (?, ?)')
+  return {
+    keys: keyStore(vault),
+    async openLog(site, origin) {
+      const stored = findLog.get(site)?.origin ?? null
+      const name = stored ?? origin
+      if (name === null || (origin !== null && origin !== name)) throw new OriginError(site, stored, origin)
+      if (stored === null) addLog.run(site, name, Buffer.alloc(32), '')
+      return { origin: name, log: new SqliteLog(ledger, vault, site) }
+    },
+    async vaultValue(name, create) {
+      const stored = findValue.get(name)
+      if (stored) return stored
+      const value = create()
+      addValue.run(name, value)
+      return value
+    },
+    async close() {
+      // The reverse of opening; closing checkpoints the WAL, so that a copied file is whole.
+      vault.close()
+      ledger.close()
+    },
+  }
+}
+
+/** Opens only `vault.db` of `folder`, for making keys while a server runs beside. */
+export async function openSqliteKeys(folder: string): Promise<{ keys: KeyStore; close(): void }> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const vault = openFile(path.join(folder, 'vault.db'), false, VAULT_MIGRATIONS)
+  return { keys: keyStore(vault), close: () => vault.close() }
+}

@@ -1,0 +1,165 @@
+/**
+ * What a log needs of a database, as whole operations: there is no transaction to hold, so a driver may be synchronous
+ * (SQLite), on the wire (PostgreSQL) or a plain object (memory). `conformance.ts` is this contract as tests.
+ *
+ * Two stores stand behind it. The *ledger* is never forgotten: entries, sealed parts, tiles, documents, heads. The *vault*
+ * can be: secrets, keyed indexes. They are committed vault first, so a crash between the two leaves vault rows at or past
+ * the head, which every reader ignores and the next append removes.
+ */
+
+/** Where a log stands. */
+export interface Head {
+  /** Leaves in the tree. */
+  readonly size: number
+  readonly root: Uint8Array
+  /** The signed checkpoint of this size; empty only while `size` is 0 and nothing was ever appended. */
+  readonly checkpoint: string
+  /** When the last entry was recorded, Unix milliseconds. Never decreases. */
+  readonly recordedAt: number
+}
+
+/** One leaf and the ciphertexts of its parts: evidence then identity, or one body, or none. */
+export interface EntryRow {
+  readonly entry: Uint8Array
+  readonly sealed: readonly Uint8Array[]
+}
+
+/** What can be forgotten of one entry. */
+export interface VaultRow {
+  /** Makes a repeated append harmless: one entry per key, ever. 16 bytes. */
+  readonly key: Uint8Array
+  /** Tells the same submission sent twice from another one under the same key. 32 bytes. */
+  readonly fingerprint: Uint8Array
+  /** Keyed blind index of the subject; null for entries about nobody. 16 bytes. */
+  readonly subject: Uint8Array | null
+  /** The parts' secrets in the order of `EntryRow.sealed`, 32 bytes each. */
+  readonly secrets: Uint8Array
+}
+
+/** A document whose hash an entry carries, so that proofs of it can be handed out with its text. */
+export interface DocumentRow {
+  readonly index: number
+  readonly kind: 'policy' | 'notice'
+  readonly hash: string
+  readonly version: string
+  /** Of a notice; null for a policy. */
+  readonly language: string | null
+  readonly body: string
+}
+
+/** The right-most tile of a level, or a full one: its hashes so far, 32 bytes each. */
+export interface TileRow {
+  readonly level: number
+  readonly n: number
+  readonly hashes: Uint8Array
+}
+
+/** Everything one append writes. `entries[i]` and `vault[i]` stand at index `from + i`, `from` being the old head's size. */
+export interface Batch {
+  readonly head: Head
+  readonly entries: readonly EntryRow[]
+  readonly vault: readonly VaultRow[]
+  readonly tiles: readonly TileRow[]
+  readonly documents: readonly DocumentRow[]
+}
+
+/** An entry that already stands under a key. */
+export interface Known {
+  readonly index: number
+  readonly fingerprint: Uint8Array
+}
+
+/** What an append finds, read under the same lock that the batch is written under. */
+export interface Standing {
+  readonly head: Head
+  /** Entries that already stand under one of the keys asked for, by the key in hex. */
+  readonly known: ReadonlyMap<string, Known>
+  /** The right-most tile of every level, when the head is not at the size the caller assumed: somebody else appended. */
+  readonly edge: readonly TileRow[] | null
+}
+
+export interface LogStore {
+  head(): Promise<Head>
+
+  /**
+   * Appends what `build` makes of the log's standing, atomically and durably: when this resolves, the batch survives a
+   * power cut. One append at a time per log, whoever else writes to the database. `build` is synchronous and may run
+   * again if the database asks for a retry; null from it appends nothing. If it throws, or the database fails, nothing
+   * is appended and this rejects.
+   */
+  append(
+    keys: readonly Uint8Array[],
+    assumedSize: number,
+    build: (standing: Standing) => Batch | null,
+  ): Promise<Batch | null>
+
+  /** Entries `[start, end)`; fewer where the log ends. */
+  entries(start: number, end: number): Promise<EntryRow[]>
+  /** A tile's hashes so far; null where there is none. */
+  tile(level: number, n: number): Promise<Uint8Array | null>
+  /** In the order they were logged. */
+  documents(): Promise<DocumentRow[]>
+
+  /** Null past the head and for an unknown index. */
+  vaultRow(index: number): Promise<VaultRow | null>
+  findKey(key: Uint8Array): Promise<Known | null>
+  /** Indexes of a subject's entries, ascending. */
+  findSubject(subject: Uint8Array): Promise<number[]>
+  /** Indexes below `before` of entries that are about somebody, descending, at most `limit`. */
+  recent(before: number, limit: number): Promise<number[]>
+}
+
+/** A key to the audit API. The key itself is never stored, only its SHA-256. */
+export interface ApiKeyRow {
+  /** Public name of the key, safe to log. */
+  readonly id: string
+  readonly hash: Uint8Array
+  readonly name: string
+  readonly site: string
+  readonly scopes: readonly string[]
+  /** Unix milliseconds. */
+  readonly createdAt: number
+  readonly expiresAt: number | null
+  readonly revokedAt: number | null
+}
+
+export interface KeyStore {
+  add(row: ApiKeyRow): Promise<void>
+  find(hash: Uint8Array): Promise<ApiKeyRow | null>
+  list(): Promise<ApiKeyRow[]>
+}
+
+export interface Storage {
+  readonly keys: KeyStore
+  /**
+   * Opens a site's log, creating it at size 0. `origin` is stored with the first opening; null takes what is stored.
+   * Rejects with `OriginError` if another origin is stored, or none is and none was given.
+   */
+  openLog(site: string, origin: string | null): Promise<{ origin: string; log: LogStore }>
+  /** A value of the vault's own, made by `create` the first time it is asked for. */
+  vaultValue(name: string, create: () => Uint8Array): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+/** The log was opened under another origin before; a new name would make every receipt it gave unverifiable. */
+export class OriginError extends Error {
+  override name = 'OriginError'
+
+  constructor(site: string, stored: string | null, given: string | null) {
+    super(
+      stored === null
+        ? `the log of ${site} has no origin yet: set AVOW_ORIGIN, or a public address to derive it from`
+        : `the log of ${site} was opened as ${stored}, not ${given}: set AVOW_ORIGIN back, or keep this data elsewhere and start a new log`,
+    )
+  }
+}
+
+/** Another process holds the database. */
+export class LockedError extends Error {
+  override name = 'LockedError'
+}
+
+/** The database can't be reached or written to, a full disk for instance. Nothing was changed; it may work again later. */
+export class UnavailableError extends Error {
+  override name = 'UnavailableError'
+}
