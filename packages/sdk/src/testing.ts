@@ -11,5 +11,10 @@ export function avowCookie(
   { version, https = false, now = Date.now() }: { version: string; https?: boolean; now?: number },
 ): { name: string; value: string; sameSite: 'Lax'; secure: boolean } {
   const decision = { n: 1, version, choices, decidedAt: now, lastActive: now, secret: '' }
-  return { name: https ? '__Host-avow' : 'avow', value: encodeDecision(decision), sameSite: 'Lax', secure: https }
+  return {
+    name: https ? '__Host-avow' : 'avow',
+    value: encodeURIComponent(encodeDecision(decision)),
+    sameSite: 'Lax',
+    secure: https,
+  }
 }

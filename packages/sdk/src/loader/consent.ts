@@ -82,7 +82,7 @@ export function createConsent(site: SiteConfig, jar: Jar, now: () => number): Co
     forget() {
       known = null
       keeps = false
-      jar.write('', 0)
+      jar.write('', -1)
       tell(false)
     },
 

@@ -5,7 +5,7 @@ import { attempt } from './attempt.js'
 /** Where cookies are forbidden the jar is empty, and the choice lasts as long as the page. */
 export interface Jar {
   read(): string | null
-  /** An age of 0 removes it. */
+  /** A negative age removes it. */
   write(value: string, maxAgeDays: number): void
 }
 

@@ -1,0 +1,61 @@
+/** What a category without a grant left, and nothing else. */
+import { beforeEach, expect, test } from 'vitest'
+import type { DeclaredCookie } from '../wire.js'
+import { cleanup } from './cleanup.js'
+
+const declared: DeclaredCookie[] = [
+  { kind: 'cookie', name: '_fr*', category: 'analytics' },
+  { kind: 'local', name: 'fr_queue', category: 'analytics' },
+  { kind: 'session', name: 'fr_tab', category: 'analytics' },
+]
+
+/** A jar that notes what is written to it. */
+function stores(cookie: string) {
+  const written: string[] = []
+  const document = {
+    get cookie() {
+      return cookie
+    },
+    set cookie(value: string) {
+      written.push(value)
+    },
+  }
+  return { written, stores: { document, local: localStorage, session: sessionStorage } }
+}
+
+const page = { hostname: 'dash.example.co.uk', pathname: '/app/usage', protocol: 'https:' }
+
+beforeEach(() => {
+  localStorage.clear()
+  sessionStorage.clear()
+  localStorage.setItem('fr_queue', '1')
+  localStorage.setItem('theirs', '1')
+  sessionStorage.setItem('fr_tab', '1')
+})
+
+test('a declared cookie is deleted on every path and every domain above, whatever the suffix', () => {
+  const made = stores('_fr_visit=1; _other=2; x_fr=3')
+  cleanup(made.stores, page, declared, [])
+  const paths = ['/', '/app', '/app/', '/app/usage']
+  const domains = ['', ';domain=dash.example.co.uk', ';domain=example.co.uk', ';domain=co.uk', ';domain=uk']
+  expect(made.written.sort()).toEqual(
+    paths.flatMap((path) => domains.map((domain) => `_fr_visit=;path=${path}${domain};max-age=0;secure`)).sort(),
+  )
+})
+
+test('declared storage keys go, what others keep stays', () => {
+  cleanup(stores('').stores, page, declared, [])
+  expect([Object.keys(localStorage), Object.keys(sessionStorage)]).toEqual([['theirs'], []])
+})
+
+test('with a grant nothing is touched', () => {
+  const made = stores('_fr_visit=1')
+  cleanup(made.stores, page, declared, ['analytics'])
+  expect([made.written, localStorage.length, sessionStorage.length]).toEqual([[], 2, 1])
+})
+
+test('where storage is forbidden the cookies go all the same', () => {
+  const made = stores('_fr_visit=1')
+  cleanup({ ...made.stores, local: null, session: null }, page, declared, [])
+  expect(made.written.length).toBeGreaterThan(0)
+})

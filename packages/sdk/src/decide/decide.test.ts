@@ -1,0 +1,109 @@
+/** From a click to what is kept. */
+import { expect, test, vi } from 'vitest'
+import type { Consent } from '../loader/consent.js'
+import { createConsent } from '../loader/consent.js'
+import type { SiteConfig } from '../wire.js'
+import { adopt, type Choosing, createId, type Desk, decide } from './decide.js'
+import { createPending } from './pending.js'
+
+const site: SiteConfig = {
+  site: 'fr-apiaas',
+  policy: { version: '2026-04', hash: 'h' },
+  accepts: ['2026-04'],
+  categories: ['analytics'],
+  cookies: [],
+  languages: ['en'],
+  inactivityDays: 30,
+  maxAgeDays: 180,
+  ui: 'avow-ui.0123456789.js',
+  settings: 'avow-settings.0.js',
+}
+const refusal: Choosing = {
+  action: 'reject-all',
+  switches: {},
+  layer: 'banner',
+  offered: ['reject-all', 'accept-all'],
+  notice: { hash: 'n', language: 'en' },
+}
+
+function desk(): Desk & { consent: Consent } {
+  let value: string | null = null
+  let dice = 0
+  const jar = {
+    read: () => value,
+    write: (written: string) => {
+      value = written
+    },
+  }
+  return {
+    consent: createConsent(site, jar, () => Date.UTC(2026, 3, 1)),
+    pending: createPending(null, 'avow:fr-apiaas:0'),
+    random: (size) => new Uint8Array(size).fill(++dice),
+    gpc: null,
+  }
+}
+
+/** An event as a person's click makes it; no script can make one. */
+const trusted = () => Object.defineProperty(Object.create(Event.prototype) as Event, 'isTrusted', { value: true })
+
+test('a grant by a script is none, and says so once', () => {
+  const told = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const made = desk()
+  expect(decide(made, { ...refusal, action: 'accept-all' }, new Event('click'))).toBe(false)
+  expect([made.pending.list(), made.consent.decision(), told.mock.calls.length]).toEqual([[], null, 1])
+})
+
+test('a refusal is obeyed from anybody, and filed under a secret that the browser forgets', () => {
+  const made = desk()
+  expect(decide(made, refusal, null)).toBe(true)
+  const [kept] = made.pending.list()
+  expect(kept).toMatchObject({
+    site: 'fr-apiaas',
+    action: 'reject-all',
+    choices: { analytics: false },
+    ui: '0123456789',
+    notice: { hash: 'n', language: 'en' },
+    decidedAt: '2026-04-01T00:00:00.000Z',
+    previous: null,
+  })
+  expect(kept?.secret).toMatch(/^[\w-]{22}$/)
+  expect(made.consent.decision()?.secret).toBe('')
+})
+
+test('a grant and its withdrawal are filed under one secret', () => {
+  const made = desk()
+  decide(made, { ...refusal, action: 'accept-all' }, trusted())
+  decide(made, { ...refusal, action: 'withdraw' }, null)
+  const [grant, withdrawal] = made.pending.list()
+  expect([grant?.choices, withdrawal?.choices]).toEqual([{ analytics: true }, { analytics: false }])
+  expect(withdrawal?.secret).toBe(grant?.secret)
+})
+
+test('saving takes each switch as it stands', () => {
+  const made = desk()
+  decide(made, { ...refusal, action: 'save', switches: { analytics: true, unknown: true } }, trusted())
+  expect(made.pending.list()[0]?.choices).toEqual({ analytics: true })
+})
+
+test('a withdrawal that the loader took alone becomes the same submission in every tab', () => {
+  const decision = {
+    n: 2,
+    version: '2026-04',
+    choices: { analytics: false },
+    decidedAt: 1_775_001_600_000,
+    lastActive: 1_775_001_600_000,
+    secret: 'AAECAwQFBgcICQoLDA0ODw',
+  }
+  const draft = JSON.stringify({ decision, bytes: Uint8Array.from({ length: 10 }, (_, index) => index) })
+  const made = [desk(), desk()].map((one) => {
+    adopt(one, draft)
+    return one.pending.list()
+  })
+  expect(made[0]).toEqual(made[1])
+  expect(made[0]?.[0]).toMatchObject({ action: 'withdraw', secret: decision.secret, notice: null })
+})
+
+test('an id is a UUIDv7 that tells its time', () => {
+  const id = createId(0x0123456789ab, new Uint8Array(10).fill(0xff))
+  expect(id).toBe('01234567-89ab-7fff-8fff-ffffffffffff')
+})
