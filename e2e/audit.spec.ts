@@ -35,10 +35,12 @@ test('the privacy team finds both records by consent id and verifies them with t
   page,
   demo,
   browser,
+  witness,
 }, testInfo) => {
   const subject = await changeOfMind(page, demo)
 
   const office = await browser.newContext()
+  await witness.join(office)
   const desk = await office.newPage()
   await desk.goto(`${demo.auditUrl}#key=${demo.auditKey}`)
   await expect.poll(() => desk.url(), 'the key leaves the address bar').not.toContain(demo.auditKey)

@@ -1,7 +1,7 @@
 /** A first visit: nothing flows before the click, one record after it. */
 import { logSize, recordsSince } from './support/audit.js'
 import { expect, test } from './support/stories.js'
-import { acceptAll, decisionCookie, isAnalytics, optionalTraces, rejectAll } from './support/visitor.js'
+import { acceptAll, decisionCookie, declaredBy, isAnalytics, optionalTraces, rejectAll } from './support/visitor.js'
 
 test('before a decision the banner is there, and no analytics request, cookie or storage key is', async ({
   page,
@@ -44,6 +44,34 @@ test('accepting closes the banner, starts analytics and leaves exactly one recor
   expect(records).toMatchObject([
     { action: 'accept-all', choices: { analytics: true }, layer: 'banner', previous: null },
   ])
+})
+
+test('what the page keeps on the way to the server is seen by the witness of every story, and is declared', async ({
+  page,
+  demo,
+  witness,
+}) => {
+  await page.goto('/')
+  await acceptAll(page).click()
+  // There for a moment only: by the time that anybody looks into the storage, it has been sent.
+  await expect.poll(() => [...witness.written].join()).toContain('local avow:fr-apiaas:0')
+  for (const key of ['cookie fr_session', 'cookie fr_csrf', 'cookie avow', 'cookie fr_analytics']) {
+    await expect.poll(() => [...witness.written]).toContain(key)
+  }
+  await expect.poll(() => [...witness.written]).toContain('session fr_last_receipt')
+
+  await page.evaluate(() => {
+    localStorage.setItem('fr_stray', '1')
+    // biome-ignore lint/suspicious/noDocumentCookie: as a tracker would.
+    document.cookie = 'fr_other=1'
+  })
+  const isDeclared = await declaredBy(demo, () => true)
+  for (const stray of ['local fr_stray', 'cookie fr_other']) {
+    await expect.poll(() => [...witness.written]).toContain(stray)
+    expect(isDeclared(...(stray.split(' ') as [string, string]))).toBe(false)
+    // Seen, as it should be; the story forgives it.
+    witness.written.delete(stray)
+  }
 })
 
 test('accept and reject are neighbours of the same size and weight', async ({ page }) => {

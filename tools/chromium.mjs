@@ -52,9 +52,19 @@ function install() {
   spawnSync(installLine(), { shell: true, stdio: ['ignore', 'inherit', 'inherit'], env })
 }
 
+/** What `locateChromium` answers. Where it refuses, the reason is for a person: one line, and no stack of ours. */
+function locateOrEnd() {
+  try {
+    return locateChromium()
+  } catch (error) {
+    console.error(error.message)
+    process.exit(1)
+  }
+}
+
 /** The browser to test in. Installs one under `CI`; anywhere else it says how to, and ends the process. */
 export function findChromium() {
-  const here = locateChromium()
+  const here = locateOrEnd()
   if (here) return here
   if (process.env.CI) {
     install()

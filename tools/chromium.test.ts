@@ -1,7 +1,9 @@
 /** Which browser the stories run in: the one named, or the first that is there. */
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { locateChromium } from './chromium.mjs'
 
@@ -25,6 +27,13 @@ test('the browser on the PATH is taken, and CHROME_PATH goes before it', () => {
 test('a CHROME_PATH that can not be run is an error, never another browser', () => {
   program('chromium', 0o755)
   expect(() => locateChromium({ PATH: folder, CHROME_PATH: join(folder, 'absent') })).toThrow(/CHROME_PATH names/)
+})
+
+test('a CHROME_PATH that can not be run ends the program with one line that says so, and 1', () => {
+  const env = { ...process.env, CHROME_PATH: join(folder, 'absent') }
+  const program = fileURLToPath(new URL('chromium.mjs', import.meta.url))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program], { env, encoding: 'utf8' })
+  expect([status, stdout, stderr.trim().split('\n')]).toEqual([1, '', [expect.stringMatching(/^CHROME_PATH names/)]])
 })
 
 test('a file on the PATH that is no program is passed over', () => {

@@ -1,5 +1,7 @@
 /** The dashboard as a browser meets it: a jar of cookies, a clock that can be moved, and the app in between. */
+import { getEventListeners } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { Hono } from 'hono'
 import { afterEach, expect, test } from 'vitest'
 import { createDashboard, DEMO_ACCOUNT } from './app.js'
 import type { PolicyDocument } from './policy-document.js'
@@ -18,6 +20,7 @@ function testDashboard({ secure = false, file = ':memory:', startAt = Date.UTC(2
   const sessions = openSessions(file, () => now)
   open.push(sessions)
   const traffic = createTraffic()
+  const stopping = new AbortController()
   const app = createDashboard({
     sessions,
     traffic,
@@ -28,12 +31,12 @@ function testDashboard({ secure = false, file = ':memory:', startAt = Date.UTC(2
     assets: new Map([['dashboard.css', { body: 'body{}', type: 'text/css' }]]),
     secure,
     now: () => now,
-    stopping: new AbortController().signal,
+    stopping: stopping.signal,
   })
   const wait = (ms: number) => {
     now += ms
   }
-  return { app, wait }
+  return { app, wait, stopping }
 }
 
 /** A browser that keeps cookies but not their lifetimes: what ends, the server has to end. */
@@ -258,6 +261,71 @@ test('analytics events reach the panel of the browser that sent them, and no oth
   }
   expect(await first(ada)).toContain('"type":"page-view"')
   expect(await first(ben)).toContain('data: []')
+})
+
+test('watching leaves nothing behind on the signal that outlives it, however many watch and leave', async () => {
+  const dashboard = testDashboard()
+  const ada = testBrowser(dashboard)
+  await ada.request('/')
+  const listeners = () => getEventListeners(dashboard.stopping.signal, 'abort').length
+  const before = listeners()
+  for (let view = 0; view < 12; view++) {
+    const stream = await ada.request('/traffic')
+    expect(stream.status).toBe(200)
+    expect(listeners()).toBe(before)
+    await stream.answer.body?.cancel()
+  }
+  expect(listeners()).toBe(before)
+})
+
+test('whoever watched and left makes room, and stopping ends who still watches', async () => {
+  const dashboard = testDashboard()
+  const ada = testBrowser(dashboard)
+  await ada.request('/')
+  const watch = async () => (await ada.request('/traffic')).answer
+  const streams = [await watch()]
+  while (streams.at(-1)?.status === 200 && streams.length < 1000) streams.push(await watch())
+  expect(streams.at(-1)?.status).toBe(503)
+  await streams[0]?.body?.cancel()
+  await expect.poll(async () => (await watch()).status).toBe(200)
+  dashboard.stopping.abort()
+  const reader = streams[1]?.body?.getReader()
+  let end = await reader?.read()
+  while (end && !end.done) end = await reader?.read()
+  expect(end?.done).toBe(true)
+})
+
+test('an address without a page says so on a page, also where the dashboard is mounted in another app', async () => {
+  const { app } = testDashboard()
+  const whole = new Hono()
+  whole.route('/', app)
+  for (const each of [app, whole]) {
+    const answer = await testBrowser({ app: each as typeof app }).request('/no-such-page')
+    expect(answer.status).toBe(404)
+    expect(answer.text).toContain('<h1>Page not found</h1>')
+    expect(answer.headers.get('Content-Security-Policy')).toContain(`default-src 'none'`)
+  }
+})
+
+test('an event sent with a session that a sign-in has just ended is dropped without an error', async () => {
+  const ada = testBrowser(testDashboard())
+  await ada.request('/')
+  const [csrf, before] = [ada.csrf(), new Map(ada.jar)]
+  await ada.signIn()
+  for (const [name, value] of before) ada.jar.set(name, value)
+  const late = await ada.request('/analytics/events', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf },
+    body: JSON.stringify({ events: [{ type: 'page-view', path: '/', detail: null }] }),
+  })
+  expect(late.status).toBe(204)
+})
+
+test('the privacy policy says what this demo does not do', async () => {
+  const ada = testBrowser(testDashboard())
+  expect((await ada.request('/privacy')).text).toContain('keeps no access log and does not encrypt its disk')
+  expect((await ada.request('/privacy?lang=de')).text).toContain('kein Zugriffsprotokoll')
+  expect((await ada.request('/privacy-team')).text).not.toContain('access log')
 })
 
 test('a body over 16 KiB is refused with 413', async () => {

@@ -55,7 +55,11 @@ export function createDashboard(options: DashboardOptions): Hono<Env> {
   const csrfCookie = `${prefix}fr_csrf`
   const passwordSalt = randomBytes(16)
   const passwordHash = scryptSync(DEMO_ACCOUNT.password, passwordSalt, 32)
-  let watching = 0
+  /** How to end each watching. One listener for all: a signal that outlives them must not gather one for each. */
+  const watchers = new Set<() => void>()
+  options.stopping.addEventListener('abort', () => {
+    for (const end of watchers) end()
+  })
 
   const app = new Hono<Env>()
 
@@ -79,6 +83,9 @@ export function createDashboard(options: DashboardOptions): Hono<Env> {
   /** Every POST shows the token that its own session was given, in the form or in a header, or is not carried out. */
   app.on('POST', '*', async (c, next) => {
     const session = sessions.find(getCookie(c, sessionCookie))
+    // Sent by a page that its sign-in is replacing, with the session that just ended: nobody's events, so they are
+    // dropped. An error would only stand on the console of a page that did nothing wrong.
+    if (!session && c.req.path === '/analytics/events') return c.body(null, 204)
     const sent = c.req.header('X-CSRF-Token') ?? (await field(c, 'csrf'))
     if (!session || sent !== getCookie(c, csrfCookie) || !isCsrfToken(session, sent)) {
       const title = 'This page is too old'
@@ -113,7 +120,7 @@ export function createDashboard(options: DashboardOptions): Hono<Env> {
     return { session, page: { nonce: c.get('nonce'), csrf: csrf as string, account: session.account, tag } }
   }
 
-  const render = (c: Context<Env>, status: 200 | 401 | 403 | 422, page: JSX.Element) => {
+  const render = (c: Context<Env>, status: 200 | 401 | 403 | 404 | 422, page: JSX.Element) => {
     // Pages hold a CSRF token and, signed in, an account: no cache keeps them.
     c.header('Cache-Control', 'no-store')
     return c.html(html`<!doctype html>${page}`, status)
@@ -211,18 +218,22 @@ export function createDashboard(options: DashboardOptions): Hono<Env> {
   app.get('/traffic', (c) => {
     const session = sessions.find(getCookie(c, sessionCookie))
     if (!session) return c.text('no session', 403)
-    if (watching >= WATCHERS_LIMIT || options.stopping.aborted) return c.text('too many watchers', 503)
-    watching++
+    if (watchers.size >= WATCHERS_LIMIT || options.stopping.aborted) return c.text('too many watchers', 503)
+    let end = () => {}
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    watchers.add(end)
     return streamSSE(c, async (stream) => {
-      const ended = new Promise<void>((resolve) => {
-        stream.onAbort(resolve)
-        options.stopping.addEventListener('abort', () => resolve(), { once: true })
-      })
-      void stream.writeSSE({ event: 'recent', data: JSON.stringify(traffic.recent(session.traffic)) })
+      stream.onAbort(end)
       const leave = traffic.watch(session.traffic, (event) => void stream.writeSSE({ data: JSON.stringify(event) }))
-      await ended
-      leave()
-      watching--
+      try {
+        void stream.writeSSE({ event: 'recent', data: JSON.stringify(traffic.recent(session.traffic)) })
+        await ended
+      } finally {
+        leave()
+        watchers.delete(end)
+      }
     })
   })
 
@@ -234,7 +245,11 @@ export function createDashboard(options: DashboardOptions): Hono<Env> {
     return c.body(asset.body, 200, { 'Content-Type': asset.type, 'Cache-Control': 'no-cache' })
   })
 
-  app.notFound((c) => c.text('not found', 404))
+  // A route, not `notFound`: an app that this one is mounted in has a `notFound` of its own, and only that is asked.
+  app.all('*', (c) => {
+    const text = 'There is no page at this address. It may have been mistyped, or the page has moved.'
+    return render(c, 404, <Refused page={open(c).page} title="Page not found" text={text} />)
+  })
   return app
 }
 

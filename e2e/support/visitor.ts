@@ -22,14 +22,17 @@ interface PolicyCookie {
   readonly category: string
 }
 
-/** The cookies and storage keys that the site's policy declares, outside `necessary`. */
-async function declaredOptional(demo: DemoFacts): Promise<(kind: PolicyCookie['kind'], name: string) => boolean> {
+/** Tells whether the site's policy declares a cookie or storage key, in a category that `isWanted`. */
+export async function declaredBy(
+  demo: DemoFacts,
+  isWanted: (category: string) => boolean,
+): Promise<(kind: string, name: string) => boolean> {
   const answer = await fetch(`${demo.apiUrl}/v1/sites/${demo.site}/policy`)
   const { cookies }: { cookies: readonly PolicyCookie[] } = await answer.json()
-  const optional = cookies.filter(({ category }) => category !== 'necessary')
-  expect(optional, 'the policy declares what analytics keeps').not.toEqual([])
+  const wanted = cookies.filter(({ category }) => isWanted(category))
+  expect(wanted, 'the policy declares what its categories keep').not.toEqual([])
   return (kind, name) =>
-    optional.some(
+    wanted.some(
       (one) =>
         one.kind === kind && (one.name.endsWith('*') ? name.startsWith(one.name.slice(0, -1)) : one.name === name),
     )
@@ -37,7 +40,7 @@ async function declaredOptional(demo: DemoFacts): Promise<(kind: PolicyCookie['k
 
 /** Names of the cookies and storage keys of categories that need consent, as they are in the browser now. */
 export async function optionalTraces(demo: DemoFacts, page: Page): Promise<string[]> {
-  const isOptional = await declaredOptional(demo)
+  const isOptional = await declaredBy(demo, (category) => category !== 'necessary')
   const cookies = await page.context().cookies()
   const keys = await page.evaluate(async () => ({
     local: Object.keys(localStorage),

@@ -24,7 +24,8 @@ export function Account({ page, keys, created, refused }: AccountProps) {
       <section class="card" id="keys">
         <h2>API keys</h2>
         <p class="hint">
-          We keep a one-way hash (SHA-256) and the first characters of each key. Nobody can read a key back, we neither.
+          We keep a one-way hash (SHA-256) and the first characters of each key. Nobody can read a key back, not even
+          we.
         </p>
         {refused && (
           <p role="alert" class="error">

@@ -17,7 +17,7 @@ export function Dock() {
             <span id="traffic-count" data-testid="traffic-count">
               0
             </span>{' '}
-            events
+            <span id="traffic-unit">events</span>
           </strong>
           .
         </p>
@@ -29,7 +29,7 @@ export function Dock() {
       <details class="card" open id="happened" data-testid="what-just-happened">
         <summary>
           <h2>What just happened</h2>
-          <span class="pill" id="happened-state" data-testid="decision-state">
+          <span class="pill" data-decision-state data-testid="decision-state">
             undecided
           </span>
         </summary>

@@ -15,7 +15,8 @@ export interface PageContext {
 interface LayoutProps {
   readonly page: PageContext
   readonly title: string
-  readonly current: '/' | '/dashboard' | '/account' | '/privacy' | '/privacy-team'
+  /** Null for what stands at no address of its own. */
+  readonly current: '/' | '/dashboard' | '/account' | '/privacy' | '/privacy-team' | null
   readonly language?: 'en' | 'de'
   /** The panels that show what goes on; the privacy team has its own page. */
   readonly dock?: boolean
@@ -110,6 +111,15 @@ export function Layout({ page, title, current, language = 'en', dock = true, mod
         </header>
         <div class={dock ? 'frame docked' : 'frame'}>
           <main id="content" tabindex={-1}>
+            {/* Where the panels are below the content, not beside it, this says that they are there and what they say. */}
+            {dock && (
+              <a class="jump" href="#happened" lang="en">
+                What just happened{' '}
+                <span class="pill" data-decision-state>
+                  undecided
+                </span>
+              </a>
+            )}
             {children}
           </main>
           {dock && <Dock />}

@@ -25,6 +25,7 @@ const words = {
     choiceTitle: 'Your choice',
     change: 'Cookie settings',
     withdraw: 'Withdraw consent',
+    nothing: 'Nothing optional is allowed, so there is nothing to withdraw.',
     rights: 'Your rights',
     rightsText:
       'Access, portability, erasure, restriction and objection under the GDPR; know, delete and opt out under the CCPA. We answer within 30 days.',
@@ -34,6 +35,7 @@ const words = {
       'API keys are hashed one way.',
       'Data is encrypted at rest with AES-256 and on its way with TLS 1.3.',
     ],
+    demo: 'This is a demo: it keeps no access log and does not encrypt its disk.',
     contact: 'Contact',
   },
   de: {
@@ -56,6 +58,7 @@ const words = {
     choiceTitle: 'Ihre Wahl',
     change: 'Cookie-Einstellungen',
     withdraw: 'Einwilligung widerrufen',
+    nothing: 'Nichts Optionales ist erlaubt, es gibt also nichts zu widerrufen.',
     rights: 'Ihre Rechte',
     rightsText:
       'Auskunft, Übertragbarkeit, Löschung, Einschränkung und Widerspruch nach der DSGVO; Auskunft, Löschung und Opt-out nach dem CCPA. Wir antworten innerhalb von 30 Tagen.',
@@ -65,6 +68,7 @@ const words = {
       'API-Schlüssel werden nur als Einweg-Hash gespeichert.',
       'Daten sind ruhend mit AES-256 und unterwegs mit TLS 1.3 verschlüsselt.',
     ],
+    demo: 'Dies ist eine Demo: Sie führt kein Zugriffsprotokoll und verschlüsselt ihre Festplatte nicht.',
     contact: 'Kontakt',
   },
 }
@@ -143,6 +147,9 @@ export function Privacy({
           <button type="button" data-avow-withdraw data-testid="withdraw">
             {text.withdraw}
           </button>
+          <span class="hint" id="nothing-to-withdraw" data-testid="nothing-to-withdraw" hidden>
+            {text.nothing}
+          </span>
         </p>
         <h2>{text.rights}</h2>
         <p>{text.rightsText}</p>
@@ -152,6 +159,7 @@ export function Privacy({
             <li>{item}</li>
           ))}
         </ul>
+        <p class="hint">{text.demo}</p>
         <h2>{text.contact}</h2>
         <address>
           {policy.controller.name}, {policy.controller.address}

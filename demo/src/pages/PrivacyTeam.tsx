@@ -36,7 +36,7 @@ export function PrivacyTeam({ page, api, vkey }: PrivacyTeamProps) {
               />
             </label>
             <label>
-              Reason, kept in the access log
+              Reason (sent with each request)
               <input
                 id="reason"
                 data-testid="audit-reason"

@@ -4,7 +4,7 @@ import { Layout, type PageContext } from './Layout.js'
 
 export function Refused({ page, title, text }: { page: PageContext; title: string; text: string }) {
   return (
-    <Layout page={page} title={title} current="/" dock={false}>
+    <Layout page={page} title={title} current={null} dock={false}>
       <h1>{title}</h1>
       <p class="lead">{text}</p>
       <p>

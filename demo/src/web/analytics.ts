@@ -19,37 +19,44 @@ const path = location.pathname
 
 /** The same random number on every page, for 30 days after the last visit. */
 function keepVisitor(): void {
-  const known = document.cookie.match(/(?:^|; )fr_analytics=([0-9a-f]{32})/)?.[1]
-  const visitor =
-    known ??
-    Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  const secure = location.protocol === 'https:' ? '; Secure' : ''
-  // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is missing on plain http and in older browsers
-  document.cookie = `${COOKIE}=${visitor}; Path=/; Max-Age=${COOKIE_DAYS * 86_400}; SameSite=Lax${secure}`
+  try {
+    const known = document.cookie.match(/(?:^|; )fr_analytics=([0-9a-f]{32})/)?.[1]
+    const visitor =
+      known ??
+      Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+    const secure = location.protocol === 'https:' ? '; Secure' : ''
+    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is missing on plain http and in older browsers
+    document.cookie = `${COOKIE}=${visitor}; Path=/; Max-Age=${COOKIE_DAYS * 86_400}; SameSite=Lax${secure}`
+  } catch {
+    // Cookies are forbidden: this visitor has no number, and each page counts by itself.
+  }
 }
 
-function readQueue(): UsageEvent[] {
+/** The queue where storage is blocked: then it lasts as long as the page. */
+let blockedQueue: readonly UsageEvent[] = []
+
+function readQueue(): readonly UsageEvent[] {
   try {
     const queue: unknown = JSON.parse(localStorage.getItem(QUEUE) ?? '[]')
     return Array.isArray(queue) ? queue : []
   } catch {
     // Storage is blocked or holds something else: there is nothing to send from an earlier page.
-    return []
+    return blockedQueue
   }
 }
 
 function keepQueue(queue: readonly UsageEvent[]): void {
+  blockedQueue = queue
   try {
     if (queue.length === 0) localStorage.removeItem(QUEUE)
     else localStorage.setItem(QUEUE, JSON.stringify(queue))
   } catch {
-    // Storage is blocked or full: events that can't be sent now are lost, which analytics can bear.
+    // Storage is blocked: the page remembers. Or it is full: these events are lost, which analytics can bear.
   }
 }
 
-async function send(events: readonly UsageEvent[]): Promise<void> {
-  const queue = [...readQueue(), ...events].slice(-QUEUE_LIMIT)
-  keepQueue(queue)
+/** True once the server has taken them, or never will. */
+async function post(events: readonly UsageEvent[]): Promise<boolean> {
   try {
     const answer = await fetch('/analytics/events', {
       method: 'POST',
@@ -59,13 +66,31 @@ async function send(events: readonly UsageEvent[]): Promise<void> {
         'Content-Type': 'application/json',
         'X-CSRF-Token': document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? '',
       },
-      body: JSON.stringify({ events: queue }),
+      body: JSON.stringify({ events }),
     })
     // A 4xx will be one next time too.
-    if (answer.status < 500) keepQueue(readQueue().slice(queue.length))
+    return answer.status < 500
   } catch {
-    // Offline: the next event takes these along.
+    // Offline: kept, and the next event takes these along.
+    return false
   }
+}
+
+let isSending = false
+
+/** One request at a time, each event in one of them: what comes meanwhile waits for the next. */
+async function send(events: readonly UsageEvent[]): Promise<void> {
+  keepQueue([...readQueue(), ...events].slice(-QUEUE_LIMIT))
+  if (isSending) return
+  isSending = true
+  for (let batch = readQueue(); batch.length > 0; batch = readQueue()) {
+    // Out of the queue before it travels: the request outlives the page, and the next page must not send it again.
+    keepQueue([])
+    if (await post(batch)) continue
+    keepQueue([...batch, ...readQueue()].slice(-QUEUE_LIMIT))
+    break
+  }
+  isSending = false
 }
 
 function cameFrom(): string | null {

@@ -1,6 +1,6 @@
 /** The panels beside every page: analytics traffic as it arrives, and what the last decision left behind. */
 import type { AnalyticsEvent } from '../traffic.js'
-import { parseDecision, parseReceipt } from './decision.js'
+import { isReceiptOf, parseDecision, parseReceipt, type ShownDecision } from './decision.js'
 
 /** A submission's answer, as far as it is shown. */
 interface Answer {
@@ -13,6 +13,8 @@ interface Answer {
 
 /** Declared in the policy; written only after a consent or its withdrawal. */
 const LAST_RECEIPT = 'fr_last_receipt'
+/** Avow keeps a choice under such a key of localStorage until the server has it. */
+const PENDING = 'avow:fr-apiaas:'
 const EVENTS_SHOWN = 12
 
 const find = (id: string) => document.getElementById(id)
@@ -48,14 +50,34 @@ function readAnswer(): Answer | null {
   }
 }
 
+function readDecision(): ShownDecision | null {
+  try {
+    return parseDecision(document.cookie)
+  } catch {
+    // Cookies are forbidden: no choice is kept that could be shown.
+    return null
+  }
+}
+
+function isPending(): boolean {
+  try {
+    return Object.keys(localStorage).some((key) => key.startsWith(PENDING))
+  } catch {
+    // Storage is blocked: what waits does so in Avow's memory, where this page can't look.
+    return false
+  }
+}
+
 let answer = readAnswer()
 const list = find('traffic-events')
 let received = 0
 
 function showCount(): void {
-  const isGranted = parseDecision(document.cookie)?.choices.analytics === true
+  const isGranted = readDecision()?.choices.analytics === true
   const counter = find('traffic-count')
   if (counter) counter.textContent = String(received)
+  const unit = find('traffic-unit')
+  if (unit) unit.textContent = received === 1 ? 'event' : 'events'
   const none = find('traffic-none')
   if (!none) return
   none.hidden = isGranted && received > 0
@@ -67,10 +89,9 @@ function showCount(): void {
 }
 
 function showDecision(): void {
-  const decision = parseDecision(document.cookie)
+  const decision = readDecision()
   const isGranted = decision?.choices.analytics === true
-  const state = find('happened-state')
-  if (state) {
+  for (const state of document.querySelectorAll('[data-decision-state]')) {
     state.textContent = !decision ? 'undecided' : isGranted ? 'granted' : 'denied'
     state.classList.toggle('on', isGranted)
   }
@@ -80,12 +101,25 @@ function showDecision(): void {
     flow.classList.toggle('on', isGranted)
   }
   showCount()
+  const isRefused = Boolean(decision) && !isGranted
+  for (const button of document.querySelectorAll<HTMLButtonElement>('button[data-avow-withdraw]')) {
+    button.disabled = isRefused
+  }
+  const nothing = find('nothing-to-withdraw')
+  if (nothing) nothing.hidden = !isRefused
+
+  // The receipt of an earlier choice says nothing about the one that stands. What waits is newer than any receipt, also
+  // where both choices were made within the second that the cookie can tell.
+  const isWaiting = isPending()
+  const shown = answer && decision && !isWaiting && isReceiptOf(answer.id, decision) ? answer : null
   const none = find('happened-none')
   if (none) {
-    none.hidden = Boolean(answer)
-    none.textContent = decision
-      ? 'This decision was recorded. Its receipt was shown on the page where it was made, and is not kept for a refusal.'
-      : 'You have not decided yet: no consent cookie, no record.'
+    none.hidden = Boolean(shown)
+    none.textContent = !decision
+      ? 'You have not decided yet: no consent cookie, no record.'
+      : isWaiting
+        ? 'Waiting to be sent. Your choice counts in this browser already; its record and receipt follow once the server answers.'
+        : 'This choice was made earlier, and its receipt was shown then. None is kept for a refusal.'
   }
 
   const cookie = find('happened-cookie')
@@ -105,24 +139,24 @@ function showDecision(): void {
     })
   }
 
-  const receipt = answer && parseReceipt(answer.receipt)
+  const receipt = shown && parseReceipt(shown.receipt)
   const record = find('happened-record')
   const proof = find('happened-receipt')
-  if (record) record.hidden = !answer
+  if (record) record.hidden = !shown
   if (proof) proof.hidden = !receipt
-  if (answer) {
+  if (shown) {
     describe(record?.querySelector('dl'), {
-      'Record id': answer.id,
-      'Record index': String(answer.index),
-      'Recorded at': dateTime(answer.recordedAt),
-      'Consent id': answer.subject,
+      'Record id': shown.id,
+      'Record index': String(shown.index),
+      'Recorded at': dateTime(shown.recordedAt),
+      'Consent id': shown.subject,
     })
   }
   if (receipt) {
     describe(proof?.querySelector('dl'), {
       'Receipt index': String(receipt.index),
       'Log size': String(receipt.size),
-      Proof: `${receipt.proofSize} hashes lead from the record to the root`,
+      Proof: `${receipt.proofSize} ${receipt.proofSize === 1 ? 'hash leads' : 'hashes lead'} from the record to the root`,
     })
     const note = proof?.querySelector('pre')
     if (note) note.textContent = receipt.checkpoint
@@ -134,7 +168,7 @@ document.addEventListener('avow:recorded', (event) => {
   answer = event.detail as Answer
   try {
     // A refusal leaves no identifier behind, so its receipt is gone with this page.
-    if (parseDecision(document.cookie)?.hasSecret) sessionStorage.setItem(LAST_RECEIPT, JSON.stringify(answer))
+    if (readDecision()?.hasSecret) sessionStorage.setItem(LAST_RECEIPT, JSON.stringify(answer))
     else sessionStorage.removeItem(LAST_RECEIPT)
   } catch {
     // Storage is blocked or full: the receipt is gone with this page.

@@ -1,6 +1,6 @@
 /** What the page shows of a decision. */
 import { expect, test } from 'vitest'
-import { parseDecision, parseReceipt } from './decision.js'
+import { isReceiptOf, parseDecision, parseReceipt } from './decision.js'
 
 const at = (seconds: number) => seconds.toString(36)
 
@@ -26,6 +26,18 @@ test.each([
   'avow=1.1.v.a1.?.1',
   'myavow=1.1.v.a1.1.1',
 ])('a cookie that can’t be read is shown as no decision: %s', (cookie) => expect(parseDecision(cookie)).toBeNull())
+
+test('a receipt belongs to the decision of the second that its id tells, and to no other', () => {
+  const decision = parseDecision(`avow=1.1.v.analytics1.${at(1_700_000_000)}.${at(1_700_003_600)}`)!
+  const id = (ms: number) =>
+    `${ms
+      .toString(16)
+      .padStart(12, '0')
+      .replace(/^(.{8})/, '$1-')}-7000-8000-000000000000`
+  const times = [1_699_999_999_999, 1_700_000_000_000, 1_700_000_000_999, 1_700_000_001_000]
+  expect(times.map((ms) => isReceiptOf(id(ms), decision))).toEqual([false, true, true, false])
+  expect(isReceiptOf('no id', decision)).toBe(false)
+})
 
 test('the receipt is shown with its index, the size of the log and the signed checkpoint', () => {
   const sibling = `${'A'.repeat(43)}=`

@@ -37,6 +37,12 @@ export function parseDecision(cookies: string): ShownDecision | null {
   return isWhole ? decision : null
 }
 
+/** Whether a record's id, a UUIDv7, tells the second of this decision. */
+export function isReceiptOf(id: string, { decidedAt }: ShownDecision): boolean {
+  const madeAt = Number.parseInt(id.slice(0, 13).replace('-', ''), 16)
+  return Math.floor(madeAt / 1000) === Math.floor(decidedAt.getTime() / 1000)
+}
+
 /** A c2sp.org/tlog-proof file: where the record is, in a log of which size, signed by whom. */
 export function parseReceipt(text: string): ShownReceipt | null {
   const index = text.match(/^index (\d+)$/m)?.[1]

@@ -58,10 +58,6 @@ export interface Labels {
   readonly preferencesTitle: string
   readonly alwaysOn: string
   readonly saved: string
-  readonly cookieName: string
-  readonly cookieProvider: string
-  readonly cookiePurpose: string
-  readonly cookieLifetime: string
   readonly policyLink: string
   readonly settingsTitle: string
   readonly granted: string
@@ -72,7 +68,6 @@ export interface Labels {
   readonly withdraw: string
   readonly change: string
   readonly noRecord: string
-  readonly failed: string
 }
 
 export interface NoticeCategory {

@@ -79,6 +79,29 @@ test('a grant and its withdrawal are filed under one secret', () => {
   expect(withdrawal?.secret).toBe(grant?.secret)
 })
 
+test('a submission names the one before it of the same subject, from the page’s memory or from what is pending', () => {
+  const made = desk()
+  decide(made, { ...refusal, action: 'accept-all' }, trusted())
+  const grant = made.pending.list()[0]
+  // Sent: what is pending no longer knows it, the page does.
+  made.pending.remove(grant?.id ?? '')
+  decide(made, { ...refusal, action: 'withdraw' }, null)
+  const withdrawal = made.pending.list()[0]
+  // The next page: nothing is remembered, but the withdrawal is still pending.
+  delete made.last
+  made.random = (size) => new Uint8Array(size).fill(99)
+  decide(made, { ...refusal, action: 'accept-all' }, trusted())
+  const again = made.pending.list().find(({ action }) => action === 'accept-all')
+  expect([grant?.previous, withdrawal?.previous, again?.previous]).toEqual([null, grant?.id, withdrawal?.id])
+})
+
+test('a refusal that nobody can be known by is named by no later submission', () => {
+  const made = desk()
+  decide(made, refusal, null)
+  decide(made, { ...refusal, action: 'accept-all' }, trusted())
+  expect(made.pending.list().map(({ previous }) => previous)).toEqual([null, null])
+})
+
 test('saving takes each switch as it stands', () => {
   const made = desk()
   decide(made, { ...refusal, action: 'save', switches: { analytics: true, unknown: true } }, trusted())

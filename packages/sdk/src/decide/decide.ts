@@ -23,6 +23,8 @@ export interface Desk {
   random(size: number): Uint8Array
   /** Global Privacy Control as the browser says it; null where it says nothing. */
   readonly gpc: boolean | null
+  /** The newest submission made on this page. */
+  last?: Kept
 }
 
 const sdkVersion = '0.1.0'
@@ -81,15 +83,23 @@ export function decide(desk: Desk, choosing: Choosing, event: unknown): boolean 
   }
   const fresh = encodeBytes(random(16))
   // A first refusal is filed under a secret that is thrown away: the browser keeps nothing that says who refused.
-  consent.decide(grant, granting[0] ? fresh : '', (decision) =>
-    pending.add(toKept(desk, choosing, decision, fresh, random(10))),
-  )
+  consent.decide(grant, granting[0] ? fresh : '', (decision) => {
+    const kept = toKept(desk, choosing, decision, fresh, random(10))
+    const before = desk.last ?? pending.list().pop()
+    // Of the same subject only: a refusal that nobody can be known by must not be tied to the grant that follows it.
+    desk.last = before?.secret === kept.secret ? { ...kept, previous: before.id } : kept
+    pending.add(desk.last)
+  })
   return true
 }
 
-/** Makes the submission of a withdrawal that the loader took alone. Whichever tab does it makes the same one. */
+/**
+ * Makes the submission of a withdrawal that the loader took alone. Whichever tab does it makes the same one, so it names
+ * no previous one: what is pending differs from tab to tab by the moment.
+ */
 export function adopt(desk: Desk, draft: string): void {
   const { decision, bytes } = JSON.parse(draft) as Draft
   const choosing = { action: 'withdraw', layer: 'settings', offered: ['withdraw'], notice: null } as const
-  desk.pending.add(toKept(desk, choosing, decision, encodeBytes(desk.random(16)), Object.values(bytes)))
+  desk.last = toKept(desk, choosing, decision, encodeBytes(desk.random(16)), Object.values(bytes))
+  desk.pending.add(desk.last)
 }

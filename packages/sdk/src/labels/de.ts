@@ -11,10 +11,6 @@ export const de: Labels = {
   preferencesTitle: 'Datenschutz-Auswahl',
   alwaysOn: 'Immer aktiv',
   saved: 'Ihre Auswahl ist gespeichert.',
-  cookieName: 'Name',
-  cookieProvider: 'Anbieter',
-  cookiePurpose: 'Zweck',
-  cookieLifetime: 'Speicherdauer',
   policyLink: 'Datenschutzerklärung',
   settingsTitle: 'Ihre Datenschutz-Auswahl',
   granted: 'Erlaubt',
@@ -25,5 +21,4 @@ export const de: Labels = {
   withdraw: 'Einwilligung widerrufen',
   change: 'Auswahl ändern',
   noRecord: 'Sie haben abgelehnt. Zu dieser Auswahl wird nichts gespeichert, was Sie identifiziert.',
-  failed: 'Das konnte nicht geladen werden. Nichts Optionales ist aktiv; bitte versuchen Sie es später erneut.',
 }

@@ -11,10 +11,6 @@ export const en: Labels = {
   preferencesTitle: 'Privacy choices',
   alwaysOn: 'Always on',
   saved: 'Your choice is saved.',
-  cookieName: 'Name',
-  cookieProvider: 'Provider',
-  cookiePurpose: 'Purpose',
-  cookieLifetime: 'Kept for',
   policyLink: 'Privacy policy',
   settingsTitle: 'Your privacy choice',
   granted: 'Allowed',
@@ -25,5 +21,4 @@ export const en: Labels = {
   withdraw: 'Withdraw consent',
   change: 'Change choice',
   noRecord: 'You said no, so nothing that identifies you is kept about this choice.',
-  failed: 'This could not be loaded. Nothing optional is running; please try again later.',
 }

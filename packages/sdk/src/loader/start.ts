@@ -110,8 +110,12 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
 
   /** Has the UI file ask, send and clean, where there is anything to ask, to send or to clean. */
   const settle = async (own?: boolean) => {
-    const keys = attempt(() => [localStorage, sessionStorage].flatMap((store) => Object.keys(store)), true) ?? []
-    const there = ['', document.cookie, ...keys].join('; ')
+    let there = '; '
+    // A sandboxed frame forbids both, a browser's setting the storage alone: what can't be read holds nothing of ours.
+    attempt(() => {
+      there += document.cookie
+      for (const store of [localStorage, sessionStorage]) there += ['', ...Object.keys(store)].join('; ')
+    }, true)
     const has = (name: string) => there.includes(`; ${name}`)
     const isLeft = site.cookies.some(({ name, category }) => !granted().includes(category) && has(name.split('*')[0]!))
     if (own || !decision() || isLeft || has(prefix)) await (await load()).settle()
@@ -148,7 +152,8 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
 
   addEventListener('click', (event) => {
     for (const method of ['open', 'withdraw'] as const) {
-      if ((event.target as Element).closest(`[data-avow-${method}]`)) ask(method)
+      // A click that a script dispatched on the document or the window is inside no element.
+      if ((event.target as Partial<Element>).closest?.(`[data-avow-${method}]`)) ask(method)
     }
   })
 

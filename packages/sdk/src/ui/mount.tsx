@@ -124,7 +124,9 @@ export function createUi(page: Page): Ui {
   })
   addEventListener('online', () => void outbox.flush())
 
-  const clean = () => cleanup({ document, local, session }, location, consent.site.cookies, consent.granted())
+  // A sandboxed frame may not look at cookies; then none of them is this page's, and sending goes on.
+  const clean = () =>
+    attempt(() => cleanup({ document, local, session }, location, consent.site.cookies, consent.granted()), true)
 
   /** Shows or closes the banner, as the choice now demands. */
   function update(): void {

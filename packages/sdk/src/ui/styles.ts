@@ -65,7 +65,7 @@ input {
 input::before { content: ''; display: block; width: 18px; height: 18px; border-radius: 14px; background: CanvasText; }
 input:checked { background: CanvasText; }
 input:checked::before { background: Canvas; translate: 20px; }
-.saved { left: auto; }
+.saved { right: auto; }
 .quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @media (forced-colors: active) { button { forced-color-adjust: none; } input { appearance: auto; } input::before { content: none; } }
 `
