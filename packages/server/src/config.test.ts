@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { parseOrigin, parsePort, parseRateLimit, readConfig } from './config.js'
+import { parseOrigin, parsePort, parseRateLimit, readConfig, readKeys } from './config.js'
 import { testPolicy } from './testing.js'
 
 function configFile(content: unknown): string {
@@ -12,10 +12,11 @@ function configFile(content: unknown): string {
   return path.join(folder, 'avow.json')
 }
 
+const ENV = { AVOW_KEK: Buffer.alloc(32, 1).toString('base64') }
 const site = { site: 'shop', policy: 'policy.json', origins: ['https://shop.example'] }
 
 test('a configuration reads its policies from beside itself, and keeps logs private unless told otherwise', () => {
-  const config = readConfig(configFile({ sites: [site] }), {})
+  const config = readConfig(configFile({ sites: [site] }), ENV)
   expect(config).toMatchObject({
     port: 8787,
     host: '127.0.0.1',
@@ -27,10 +28,10 @@ test('a configuration reads its policies from beside itself, and keeps logs priv
 })
 
 test('a mistake in the configuration is named by its key', () => {
-  expect(() => readConfig(configFile({ sites: [{ ...site, colour: 1 }] }), {})).toThrow('sites.0')
-  expect(() => readConfig(configFile({ sites: [] }), {})).toThrow('sites')
-  expect(() => readConfig(configFile({ sites: [{ ...site, policy: 'nowhere.json' }] }), {})).toThrow('nowhere.json')
-  expect(() => readConfig('/nowhere/avow.json', {})).toThrow('/nowhere/avow.json')
+  expect(() => readConfig(configFile({ sites: [{ ...site, colour: 1 }] }), ENV)).toThrow('sites.0')
+  expect(() => readConfig(configFile({ sites: [] }), ENV)).toThrow('sites')
+  expect(() => readConfig(configFile({ sites: [{ ...site, policy: 'nowhere.json' }] }), ENV)).toThrow('nowhere.json')
+  expect(() => readConfig('/nowhere/avow.json', ENV)).toThrow('/nowhere/avow.json')
 })
 
 test('settings of the environment are checked, each by its name', () => {
@@ -41,4 +42,11 @@ test('settings of the environment are checked, each by its name', () => {
   expect(parseOrigin('dash.example/_avow')).toBe('dash.example/_avow')
   for (const wrong of ['https://dash.example', 'dash.example/', 'a b'])
     expect(() => parseOrigin(wrong)).toThrow('AVOW_ORIGIN')
+})
+
+test('without a key-encryption key nothing is served, and the cure is said', () => {
+  expect(() => readKeys({})).toThrow(/AVOW_KEK_FILE.*avow kek create/)
+  expect(() => readKeys({ AVOW_KEK: 'c2hvcnQ=' })).toThrow('32 bytes')
+  expect(() => readKeys({ AVOW_KEK_FILE: '/nowhere/kek' })).toThrow('/nowhere/kek')
+  expect(readKeys({ AVOW_KEK: `${ENV.AVOW_KEK}\n${ENV.AVOW_KEK}` })).toHaveLength(2)
 })

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { type Policy, parsePolicy } from './consent/policy.js'
 import { InputError } from './problem.js'
+import { parseKeys } from './vault/keyring.js'
 
 export interface SiteOptions {
   /** Names the site in addresses and in the log: lower-case letters, digits, hyphens. */
@@ -30,6 +31,8 @@ export interface Config {
   readonly rateLimit: number | null
   /** `AVOW_TRUSTED_PROXIES`: addresses or CIDR ranges, separated by commas. Default none. */
   readonly trustedProxies: readonly string[]
+  /** `AVOW_KEK_FILE` (a file) or `AVOW_KEK` (its content): key-encryption keys, base64, one a line, the newest first. */
+  readonly keys: readonly Uint8Array[]
   readonly sites: readonly SiteOptions[]
 }
 
@@ -56,6 +59,16 @@ export function parsePort(value: string | undefined): number {
   return port
 }
 
+/** `AVOW_KEK_FILE` or `AVOW_KEK`. Throws `InputError` where neither is set, `KeyringError` for what is no key. */
+export function readKeys(env: Env): Uint8Array[] {
+  if (env.AVOW_KEK_FILE) return parseKeys(readText(env.AVOW_KEK_FILE), env.AVOW_KEK_FILE)
+  if (env.AVOW_KEK) return parseKeys(env.AVOW_KEK, 'AVOW_KEK')
+  throw new InputError(
+    'AVOW_KEK_FILE',
+    'a file with the key that wraps the vault: make one with `avow kek create FILE`, and keep it apart from the data',
+  )
+}
+
 /** `AVOW_ORIGIN`: no scheme, no trailing slash (c2sp.org/tlog-checkpoint). Throws `InputError`. */
 export function parseOrigin(value: string | undefined): string | null {
   if (!value) return null
@@ -72,11 +85,20 @@ const siteFile = z.strictObject({
 })
 const configFile = z.strictObject({ sites: z.array(siteFile).min(1) })
 
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new InputError(file, `a readable file (${(error as Error).message})`)
+  }
+}
+
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'))
+    return JSON.parse(readText(file))
   } catch (error) {
-    throw new InputError(file, `a readable JSON file (${(error as Error).message})`)
+    if (error instanceof InputError) throw error
+    throw new InputError(file, `JSON (${(error as Error).message})`)
   }
 }
 
@@ -99,6 +121,7 @@ export function readConfig(file: string, env: Env): Config {
     origin: parseOrigin(env.AVOW_ORIGIN),
     rateLimit: parseRateLimit(env.AVOW_RATE_LIMIT),
     trustedProxies: (env.AVOW_TRUSTED_PROXIES ?? '').split(',').filter(Boolean),
+    keys: readKeys(env),
     sites: parsed.data.sites.map((site) => ({
       ...site,
       policy: readPolicy(path.resolve(path.dirname(file), site.policy)),

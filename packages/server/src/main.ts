@@ -6,6 +6,7 @@ import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
 import { noticesOf, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
 import { decodeBase64, encodeBase64 } from './ledger/base64.js'
+import { type Escrow, openFileEscrow } from './ledger/escrow.js'
 import { Ledger } from './ledger/ledger.js'
 import { createSigner, generateSeed } from './ledger/signer.js'
 import { createApiKey, type Scope } from './middleware/api-key.js'
@@ -14,6 +15,7 @@ import type { Site } from './routes/site.js'
 import { openSqliteStorage } from './storage/sqlite.js'
 import type { LogStore, Storage } from './storage/storage.js'
 import { type Blinder, openBlinder } from './vault/blind.js'
+import { createKeyring } from './vault/keyring.js'
 
 export const VERSION = '0.1.0'
 
@@ -33,6 +35,10 @@ export interface AvowOptions {
   readonly log?: (line: string) => void
   /** SQLite files in `data` by default. */
   readonly storage?: Storage
+  /** Key-encryption keys of 32 bytes, the newest first: what wraps every secret of the vault. */
+  readonly keys: readonly Uint8Array[]
+  /** Where a log's heads are escrowed; a folder in `data` by default. */
+  readonly escrowOf?: (site: string) => Escrow
   /** The 32-byte Ed25519 seed a site's log is signed with; a file in `data` by default. `isNew`: nothing is signed yet. */
   readonly seedOf?: (site: string, isNew: boolean) => Uint8Array
   /** The installed SDK's files by default. */
@@ -108,10 +114,22 @@ async function openSite(
   const { origin, log } = await openLog(options, site.site, storage)
   const seedOf = options.seedOf ?? ((name, isNew) => readSeed(path.join(options.data, 'keys', `${name}.seed`), isNew))
   const seed = seedOf(site.site, (await log.head()).size === 0)
-  const ledger = await Ledger.open(site.site, log, createSigner(origin, seed), now)
-  const blind = await openBlinder(storage, site.site)
+  const keyring = createKeyring(options.keys)
+  // First of all: with the wrong key nothing may be written, and this is what tells.
+  const blind = await openBlinder(storage, site.site, keyring)
+  const escrow = options.escrowOf?.(site.site) ?? openFileEscrow(path.join(options.data, 'escrow'), site.site, 'node')
+  const warn = options.log ?? console.error
+  const ledger = await Ledger.open({
+    log: site.site,
+    store: log,
+    signer: createSigner(origin, seed),
+    keyring,
+    escrow,
+    now,
+    warn,
+  })
   const notices = noticesOf(policy, labels)
-  await publish(ledger, blind, unpublished(await ledger.documents(), policy, notices))
+  if (ledger.fork === null) await publish(ledger, blind, unpublished(await ledger.documents(), policy, notices))
   const book = new PolicyBook(await ledger.documents(), policy, notices)
   return { name: site.site, ledger, book, blind, origins: new Set(site.origins), publicLog: site.publicLog }
 }

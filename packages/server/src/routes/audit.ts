@@ -2,12 +2,11 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { stateOf } from '../consent/state.js'
 import { decodeBase64url, encodeBase64, encodeBase64url } from '../ledger/base64.js'
-import type { OpenedConsent } from '../ledger/ledger.js'
 import { type KeyEnv, requireKey } from '../middleware/api-key.js'
 import { InputError, Refusal } from '../problem.js'
 import type { DocumentRow, KeyStore } from '../storage/storage.js'
 import { idParam, json, logSchema, problems, recordSchema, stateSchema, subjectParam } from './openapi.js'
-import { evidenceOf, recordOf, recordsOf, type Site, type Sites, siteOf } from './site.js'
+import { type LinkedRecord, openLinked, recordOf, recordsOf, type Site, type Sites, siteOf } from './site.js'
 
 const PAGE_DEFAULT = 100
 const PAGE_LIMIT = 1000
@@ -43,13 +42,11 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
   const read = requireKey(keys, 'audit:read', now)
   const exportEvidence = requireKey(keys, 'audit:export', now)
 
-  const logOf = ({ ledger }: Site) => ({ size: ledger.head.size, checkpoint: ledger.head.checkpoint })
-  const state = (site: Site, records: readonly OpenedConsent[]) =>
-    stateOf(
-      records.map((record) => ({ index: record.index, evidence: evidenceOf(record) })),
-      site.book.accepts,
-      now(),
-    )
+  const logOf = async ({ ledger }: Site) => {
+    const { size, checkpoint } = await ledger.latest()
+    return { size, checkpoint }
+  }
+  const state = (site: Site, records: readonly LinkedRecord[]) => stateOf(records, site.book.accepts, now())
 
   app.openapi(
     createRoute({
@@ -71,10 +68,10 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
     async (c) => {
       const { limit, cursor } = c.req.valid('query')
       const site = siteOf(sites, c.get('apiKey').site)
-      const log = logOf(site)
+      const log = await logOf(site)
       const before = cursor === undefined ? log.size : parseCursor(cursor)
       const indexes = await site.ledger.recent(Math.min(before, log.size), limit)
-      const records = (await site.ledger.open(indexes)).map(recordOf)
+      const records = (await openLinked(site, indexes)).map(recordOf)
       const last = indexes.at(-1)
       const next = last !== undefined && indexes.length === limit && last > 0 ? encodeCursor(last) : null
       return c.json({ records, next, log }, 200)
@@ -107,9 +104,9 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
     async (c) => {
       const site = siteOf(sites, c.get('apiKey').site)
       const index = await site.ledger.find(site.blind.submission(c.req.valid('param').id))
-      const [opened] = index === null ? [] : await site.ledger.open([index])
+      const [opened] = index === null ? [] : await openLinked(site, [index])
       if (!opened) throw new Refusal('not-found', 'no record with this id', { field: 'id' })
-      const log = logOf(site)
+      const log = await logOf(site)
       const [proof] = await site.ledger.prove([opened.index], log.size)
       return c.json(
         {
@@ -144,7 +141,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
     async (c) => {
       const { subject } = c.req.valid('param')
       const site = siteOf(sites, c.get('apiKey').site)
-      const log = logOf(site)
+      const log = await logOf(site)
       const records = await found(site, subject)
       return c.json({ subject, state: state(site, records), records: records.map(recordOf), log }, 200)
     },
@@ -174,22 +171,22 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
   )
 }
 
-const secretsOf = ({ secrets }: OpenedConsent) => ({
+const secretsOf = ({ secrets }: LinkedRecord) => ({
   evidence: encodeBase64url(secrets.evidence),
   identity: encodeBase64url(secrets.identity),
 })
 
-async function found(site: Site, subject: string): Promise<OpenedConsent[]> {
+async function found(site: Site, subject: string): Promise<LinkedRecord[]> {
   const records = await recordsOf(site, subject)
   if (records.length === 0) throw new Refusal('not-found', 'no record of this subject', { field: 'subject' })
   return records
 }
 
 /** What `avow verify` checks: all of a subject's records, the documents they cite, and one checkpoint that proves them. */
-async function evidenceBundle(site: Site, subject: string, records: readonly OpenedConsent[], now: number) {
-  const { size, checkpoint } = site.ledger.head
+async function evidenceBundle(site: Site, subject: string, records: readonly LinkedRecord[], now: number) {
+  const { size, checkpoint } = await site.ledger.latest()
   const inLog = records.filter(({ index }) => index < size)
-  const cited = new Set(inLog.map(evidenceOf).flatMap(({ policy, notice }) => [policy.hash, notice.hash]))
+  const cited = new Set(inLog.flatMap(({ evidence: { policy, notice } }) => [policy.hash, notice.hash]))
   const documents = (await site.ledger.documents()).filter(({ hash }) => cited.has(hash))
   const proofs = await site.ledger.prove(
     [...inLog, ...documents].map(({ index }) => index),

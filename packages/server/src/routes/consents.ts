@@ -10,13 +10,14 @@ import {
 } from '../consent/record.js'
 import { stateOf } from '../consent/state.js'
 import { encodeBase64url } from '../ledger/base64.js'
-import { ConflictError, type OpenedConsent } from '../ledger/ledger.js'
+import { ConflictError, ErasedError, ForkError } from '../ledger/ledger.js'
 import { formatProofFile } from '../ledger/proof-file.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import { limitBody, requireJson } from '../middleware/json-body.js'
 import { InputError, Refusal } from '../problem.js'
+import { UnavailableError } from '../storage/storage.js'
 import { json, problems, stateSchema } from './openapi.js'
-import { evidenceOf, identityOf, recordsOf, type Site, type Sites, siteOf } from './site.js'
+import { type LinkedRecord, openLinked, recordsOf, type Site, type Sites, siteOf } from './site.js'
 
 const answerSchema = z
   .strictObject({
@@ -47,6 +48,7 @@ const route = createRoute({
       'unsupported-media-type',
       'too-large',
       'conflict',
+      'erased',
       'origin-refused',
       'not-found',
       'rate-limited',
@@ -56,7 +58,7 @@ const route = createRoute({
 })
 
 /** A copy for the person: where the record stands, what opens it, and the checkpoint it is proved against. */
-export async function receiptOf({ ledger }: Site, opened: OpenedConsent): Promise<string> {
+export async function receiptOf({ ledger }: Site, opened: LinkedRecord): Promise<string> {
   const { size, checkpoint } = ledger.head
   const [proof] = await ledger.prove([opened.index], size)
   const { entry, evidence, identity, secrets } = opened
@@ -74,9 +76,8 @@ async function checkPrevious(site: Site, previous: string | null, subject: strin
   if (previous === null) return
   const index = await site.ledger.find(site.blind.submission(previous))
   if (index === null) return
-  const [record] = await site.ledger.open([index])
-  if (record && identityOf(record).subject !== subject)
-    throw new InputError('previous', 'a submission of the same secret')
+  const [record] = await openLinked(site, [index])
+  if (record && record.identity.subject !== subject) throw new InputError('previous', 'a submission of the same secret')
 }
 
 export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () => number): void {
@@ -104,22 +105,22 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
       .catch((error) => {
         if (error instanceof ConflictError)
           throw new Refusal('conflict', 'id: was used for another submission', { field: 'id' })
+        if (error instanceof ErasedError)
+          throw new Refusal('erased', 'what was erased is not recorded again', { field: 'id' })
+        // Logged by the ledger, with the cure, when it was noticed; the browser keeps its submission until then.
+        if (error instanceof ForkError) throw new UnavailableError(error.message)
         throw error
       })
     const records = await recordsOf(site, subject)
     const opened = records.find((record) => record.index === appended.index)
     if (!opened) throw new Error(`entry ${appended.index} was appended and can't be opened`)
-    const state = stateOf(
-      records.map((record) => ({ index: record.index, evidence: evidenceOf(record) })),
-      site.book.accepts,
-      now(),
-    )
+    const state = stateOf(records, site.book.accepts, now())
     c.header('cache-control', 'no-store')
     return c.json(
       {
         id: submission.id,
         index: appended.index,
-        recordedAt: evidenceOf(opened).recordedAt,
+        recordedAt: opened.evidence.recordedAt,
         subject,
         state,
         receipt: await receiptOf(site, opened),

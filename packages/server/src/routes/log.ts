@@ -40,7 +40,7 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore
   describe('/log/{site}/checkpoint', 'The newest signed checkpoint', 'text/plain', siteParam)
   app.get('/log/:site/checkpoint', async (c) => {
     const { ledger } = await allowed(c)
-    return c.body(ledger.head.checkpoint, 200, {
+    return c.body((await ledger.latest()).checkpoint, 200, {
       'content-type': 'text/plain; charset=utf-8',
       'cache-control': 'no-store',
     })
@@ -59,7 +59,7 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore
 
 async function tileBytes(ledger: Site['ledger'], level: number | 'entries', n: number, width: number) {
   const treeLevel = level === 'entries' ? 0 : level
-  const { size } = ledger.head
+  const { size } = await ledger.latest()
   const isLast = n === tileCount(treeLevel, size) - 1
   const widest = isLast ? partialWidth(treeLevel, size) || TILE_WIDTH : TILE_WIDTH
   if (n >= tileCount(treeLevel, size) || width > widest) return null
@@ -67,6 +67,6 @@ async function tileBytes(ledger: Site['ledger'], level: number | 'entries', n: n
     const start = n * TILE_WIDTH
     return new Uint8Array(entryBundle(await ledger.entries(start, start + width)))
   }
-  const hashes = await ledger.tile(level, n)
+  const hashes = await ledger.tile(level, n, width)
   return hashes && new Uint8Array(hashes.subarray(0, width * HASH_SIZE))
 }

@@ -26,13 +26,25 @@ export function siteOf(sites: Sites, name: string): Site {
   return site
 }
 
+/** A record that is linked to a person: none of its parts was erased. */
+export interface LinkedRecord extends OpenedConsent {
+  readonly evidence: Evidence
+  readonly identity: Identity
+  readonly secrets: { readonly evidence: Uint8Array; readonly identity: Uint8Array }
+}
+
 // The ledger keeps parts without knowing what they are; this is where they get their meaning back.
-export const evidenceOf = (opened: OpenedConsent) => opened.evidence as Evidence
-export const identityOf = (opened: OpenedConsent) => opened.identity as Identity
-export const recordOf = (opened: OpenedConsent): ConsentRecord =>
-  toRecord(opened.index, evidenceOf(opened), identityOf(opened))
+const isLinked = (opened: OpenedConsent): opened is LinkedRecord => opened.evidence !== null && opened.identity !== null
+
+export const recordOf = ({ index, evidence, identity }: LinkedRecord): ConsentRecord =>
+  toRecord(index, evidence, identity)
+
+/** The records at these indexes, without those that are linked to nobody any more. */
+export async function openLinked({ ledger }: Site, indexes: readonly number[]): Promise<LinkedRecord[]> {
+  return (await ledger.open(indexes)).filter(isLinked)
+}
 
 /** The subject's records, in the order of the ledger. */
-export async function recordsOf({ ledger, blind }: Site, subject: string): Promise<OpenedConsent[]> {
-  return ledger.open(await ledger.findSubject(blind.subject(subject)))
+export async function recordsOf(site: Site, subject: string): Promise<LinkedRecord[]> {
+  return openLinked(site, await site.ledger.findSubject(site.blind.subject(subject)))
 }

@@ -25,6 +25,7 @@ function numbered(count: number, more: Partial<Batch> = {}) {
         key: bytes(16, i),
         fingerprint: bytes(32, i),
         subject: bytes(16, i % 3),
+        erased: null,
         secrets: bytes(64, i),
       })),
       tiles: [{ level: 0, n: 0, hashes: bytes(32 * size, size) }],

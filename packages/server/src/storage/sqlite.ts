@@ -12,6 +12,8 @@ import {
   type Batch,
   type DocumentRow,
   type EntryRow,
+  type Forgetting,
+  type Grade,
   type Head,
   type KeyStore,
   type Known,
@@ -36,6 +38,10 @@ const LEDGER_MIGRATIONS = [
    ) WITHOUT ROWID;
    CREATE TRIGGER entries_never_change BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
    CREATE TRIGGER entries_never_go BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+   CREATE TABLE heads (
+     site_id TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL,
+     PRIMARY KEY (site_id, size)
+   ) WITHOUT ROWID;
    CREATE TABLE tiles (
      site_id TEXT NOT NULL, level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL,
      PRIMARY KEY (site_id, level, n)
@@ -50,7 +56,7 @@ const LEDGER_MIGRATIONS = [
 const VAULT_MIGRATIONS = [
   `CREATE TABLE vault (
      site_id TEXT NOT NULL, idx INTEGER NOT NULL,
-     key BLOB NOT NULL, fingerprint BLOB NOT NULL, subject BLOB, secrets BLOB NOT NULL,
+     key BLOB NOT NULL, fingerprint BLOB NOT NULL, subject BLOB, secrets BLOB NOT NULL, erased TEXT,
      PRIMARY KEY (site_id, idx)
    ) WITHOUT ROWID;
    CREATE UNIQUE INDEX vault_key ON vault (site_id, key);
@@ -91,6 +97,23 @@ function openFile(file: string, exclusive: boolean, migrations: readonly string[
   }
 }
 
+/** Tells a database that can't be written now from one that is wrong. */
+function writing<T>(write: () => T): T {
+  try {
+    return write()
+  } catch (error) {
+    if (error instanceof Database.SqliteError && /^SQLITE_(FULL|IOERR|BUSY|CANTOPEN|READONLY)/.test(error.code)) {
+      throw new UnavailableError(`nothing was written: ${error.message}`, { cause: error })
+    }
+    throw error
+  }
+}
+
+/** Moves the write-ahead log into the file and empties it: it still holds the pages as they were before. */
+function scrub(db: Database.Database): void {
+  db.pragma('wal_checkpoint(TRUNCATE)')
+}
+
 interface HeadRow {
   size: number
   root: Buffer
@@ -99,6 +122,8 @@ interface HeadRow {
 }
 
 class SqliteLog implements LogStore {
+  // The ledger's file is held exclusively.
+  readonly isShared = false
   readonly #statements
   readonly #vault: Database.Database
   readonly #ledger: Database.Database
@@ -131,16 +156,28 @@ class SqliteLog implements LogStore {
       documents: ledger.prepare<[string], Omit<DocumentRow, 'index'> & { idx: number }>(
         'SELECT idx, kind, hash, version, language, body FROM documents WHERE site_id = ? ORDER BY idx',
       ),
+      addHead: ledger.prepare('INSERT INTO heads (site_id, size, root) VALUES (?, ?, ?)'),
+      rootAt: ledger.prepare<[string, number], Buffer>('SELECT root FROM heads WHERE site_id = ? AND size = ?').pluck(),
+      vaultSize: vault
+        .prepare<[string], number>('SELECT coalesce(max(idx) + 1, 0) FROM vault WHERE site_id = ?')
+        .pluck(),
+      forget: vault.prepare(
+        'UPDATE vault SET secrets = ?, erased = ?, subject = NULL, fingerprint = zeroblob(32) WHERE site_id = ? AND idx = ?',
+      ),
+      secrets: vault.prepare<[string, number, number], { idx: number; secrets: Buffer }>(
+        'SELECT idx, secrets FROM vault WHERE site_id = ? AND idx >= ? AND idx < ?',
+      ),
+      setSecrets: vault.prepare('UPDATE vault SET secrets = ? WHERE site_id = ? AND idx = ?'),
       dropOrphans: vault.prepare('DELETE FROM vault WHERE site_id = ? AND idx >= ?'),
       addVault: vault.prepare(
-        'INSERT INTO vault (site_id, idx, key, fingerprint, subject, secrets) VALUES (?, ?, ?, ?, ?, ?)',
+        'INSERT INTO vault (site_id, idx, key, fingerprint, subject, secrets, erased) VALUES (?, ?, ?, ?, ?, ?, ?)',
       ),
       vaultRow: vault.prepare<
         [string, number],
-        { key: Buffer; fingerprint: Buffer; subject: Buffer | null; secrets: Buffer }
-      >('SELECT key, fingerprint, subject, secrets FROM vault WHERE site_id = ? AND idx = ?'),
-      findKey: vault.prepare<[string, Uint8Array, number], { idx: number; fingerprint: Buffer }>(
-        'SELECT idx, fingerprint FROM vault WHERE site_id = ? AND key = ? AND idx < ?',
+        { key: Buffer; fingerprint: Buffer; subject: Buffer | null; secrets: Buffer; erased: Grade | null }
+      >('SELECT key, fingerprint, subject, secrets, erased FROM vault WHERE site_id = ? AND idx = ?'),
+      findKey: vault.prepare<[string, Uint8Array, number], { idx: number; fingerprint: Buffer; erased: Grade | null }>(
+        'SELECT idx, fingerprint, erased FROM vault WHERE site_id = ? AND key = ? AND idx < ?',
       ),
       findSubject: vault
         .prepare<[string, Uint8Array, number], number>(
@@ -153,8 +190,6 @@ class SqliteLog implements LogStore {
         )
         .pluck(),
     }
-    // What a crash between the two commits left behind.
-    this.#statements.dropOrphans.run(site, this.#head().size)
   }
 
   #head(): Head {
@@ -175,19 +210,56 @@ class SqliteLog implements LogStore {
       if (found) known.set(hex(key), found)
     }
     const edge = head.size === assumedSize ? null : this.#statements.edge.all(this.#site)
-    const batch = build({ head, known, edge })
+    const batch = build({
+      head,
+      known,
+      edge,
+      assumedRoot: this.#statements.rootAt.get(this.#site, assumedSize) ?? null,
+    })
     if (!batch) return null
-    try {
-      this.#vault.transaction(() => this.#writeVault(head.size, batch.vault)).immediate()
-      this.#ledger.transaction(() => this.#writeLedger(head.size, batch)).immediate()
-    } catch (error) {
-      // Either commit failed as a whole. Vault rows without their entries are past the head: unseen, and gone at the next append.
-      if (error instanceof Database.SqliteError && /^SQLITE_(FULL|IOERR|BUSY|CANTOPEN|READONLY)/.test(error.code)) {
-        throw new UnavailableError(`the batch was not written: ${error.message}`, { cause: error })
-      }
-      throw error
-    }
+    // If the second fails, vault rows without their entries are past the head: unseen, and gone at the next append.
+    writing(() => this.#vault.transaction(() => this.#writeVault(head.size, batch.vault)).immediate())
+    writing(() => this.#ledger.transaction(() => this.#writeLedger(head.size, batch)).immediate())
     return batch
+  }
+
+  async rootAt(size: number) {
+    return this.#statements.rootAt.get(this.#site, size) ?? null
+  }
+
+  async reconcile() {
+    this.#statements.dropOrphans.run(this.#site, this.#head().size)
+  }
+
+  async vaultSize() {
+    return this.#statements.vaultSize.get(this.#site) ?? 0
+  }
+
+  async forget(changes: readonly Forgetting[]) {
+    const { forget } = this.#statements
+    writing(() => {
+      this.#vault
+        .transaction(() => {
+          for (const { index, grade, secrets } of changes) forget.run(secrets, grade, this.#site, index)
+        })
+        .immediate()
+      scrub(this.#vault)
+    })
+  }
+
+  async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
+    const { secrets, setSecrets } = this.#statements
+    writing(() => {
+      this.#vault
+        .transaction(() => {
+          for (const row of secrets.all(this.#site, start, end)) {
+            const converted = convert(row.idx, row.secrets)
+            if (converted) setSecrets.run(converted, this.#site, row.idx)
+          }
+        })
+        .immediate()
+      scrub(this.#vault)
+    })
   }
 
   #writeVault(from: number, rows: readonly VaultRow[]) {
@@ -195,23 +267,24 @@ class SqliteLog implements LogStore {
     // Left by an append whose second commit failed, a full disk for instance.
     dropOrphans.run(this.#site, from)
     rows.forEach((row, i) => {
-      addVault.run(this.#site, from + i, row.key, row.fingerprint, row.subject, row.secrets)
+      addVault.run(this.#site, from + i, row.key, row.fingerprint, row.subject, row.secrets, row.erased)
     })
   }
 
   #writeLedger(from: number, { entries, tiles, documents, head }: Batch) {
-    const { addEntry, setTile, addDocument, setHead } = this.#statements
+    const { addEntry, setTile, addDocument, addHead, setHead } = this.#statements
     entries.forEach(({ entry, sealed }, i) => {
       addEntry.run(this.#site, from + i, entry, sealed[0] ?? null, sealed[1] ?? null)
     })
     for (const tile of tiles) setTile.run(this.#site, tile.level, tile.n, tile.hashes)
     for (const d of documents) addDocument.run(this.#site, d.index, d.kind, d.hash, d.version, d.language, d.body)
+    addHead.run(this.#site, head.size, head.root)
     setHead.run(head.size, head.root, head.checkpoint, head.recordedAt, this.#site)
   }
 
   #findKey(key: Uint8Array, below: number): Known | null {
     const row = this.#statements.findKey.get(this.#site, key, below)
-    return row ? { index: row.idx, fingerprint: row.fingerprint } : null
+    return row ? { index: row.idx, fingerprint: row.fingerprint, erased: row.erased } : null
   }
 
   async entries(start: number, end: number): Promise<EntryRow[]> {
@@ -307,6 +380,7 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
   const findLog = ledger.prepare<[string], { origin: string }>('SELECT origin FROM logs WHERE site_id = ?')
   const addLog = ledger.prepare('INSERT INTO logs VALUES (?, ?, 0, ?, ?, 0)')
   const findValue = vault.prepare<[string], Buffer>('SELECT value FROM vault_values WHERE name = ?').pluck()
+  const setValue = vault.prepare('UPDATE vault_values SET value = ? WHERE name = ?')
   const addValue = vault.prepare('INSERT INTO vault_values VALUES (?, ?)')
   return {
     keys: keyStore(vault),
@@ -323,6 +397,10 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
       const value = create()
       addValue.run(name, value)
       return value
+    },
+    async replaceVaultValue(name, value) {
+      writing(() => setValue.run(value, name))
+      scrub(vault)
     },
     async close() {
       // The reverse of opening; closing checkpoints the WAL, so that a copied file is whole.
