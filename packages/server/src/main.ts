@@ -2,10 +2,12 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { labels } from '@avow/sdk/labels'
+import type { Notice } from '@avow/sdk/wire'
 import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
-import { noticesOf, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
+import { noticesOf, type Policy, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
 import { decodeBase64, encodeBase64 } from './ledger/base64.js'
+import { epochsOf } from './ledger/epoch.js'
 import { type Escrow, openFileEscrow } from './ledger/escrow.js'
 import { Ledger } from './ledger/ledger.js'
 import { createSigner, generateSeed } from './ledger/signer.js'
@@ -15,7 +17,7 @@ import type { Site } from './routes/site.js'
 import { openSqliteStorage } from './storage/sqlite.js'
 import type { LogStore, Storage } from './storage/storage.js'
 import { type Blinder, openBlinder } from './vault/blind.js'
-import { createKeyring } from './vault/keyring.js'
+import { createKeyring, type Keyring } from './vault/keyring.js'
 
 export const VERSION = '0.1.0'
 
@@ -37,7 +39,11 @@ export interface AvowOptions {
   readonly storage?: Storage
   /** Key-encryption keys of 32 bytes, the newest first: what wraps every secret of the vault. */
   readonly keys: readonly Uint8Array[]
-  /** Where a log's heads are escrowed; a folder in `data` by default. */
+  /** Folder for the escrow, outside the databases; several nodes share one. `escrow` in `data` by default. */
+  readonly escrow?: string
+  /** Names this process in the escrow; several nodes need names of their own. */
+  readonly node?: string
+  /** Another escrow than a folder. */
   readonly escrowOf?: (site: string) => Escrow
   /** The 32-byte Ed25519 seed a site's log is signed with; a file in `data` by default. `isNew`: nothing is signed yet. */
   readonly seedOf?: (site: string, isNew: boolean) => Uint8Array
@@ -111,39 +117,59 @@ async function openSite(
   now: () => number,
 ): Promise<Site> {
   const policy = parsePolicy(site.policy)
-  const { origin, log } = await openLog(options, site.site, storage)
-  const seedOf = options.seedOf ?? ((name, isNew) => readSeed(path.join(options.data, 'keys', `${name}.seed`), isNew))
-  const seed = seedOf(site.site, (await log.head()).size === 0)
   const keyring = createKeyring(options.keys)
   // First of all: with the wrong key nothing may be written, and this is what tells.
   const blind = await openBlinder(storage, site.site, keyring)
-  const escrow = options.escrowOf?.(site.site) ?? openFileEscrow(path.join(options.data, 'escrow'), site.site, 'node')
-  const warn = options.log ?? console.error
-  const ledger = await Ledger.open({
-    log: site.site,
-    store: log,
-    signer: createSigner(origin, seed),
-    keyring,
-    escrow,
-    now,
-    warn,
-  })
+  const logs = await openLogs(options, site.site, storage, keyring, now)
+  const [ledger] = logs.values()
+  if (!ledger) throw new Error(`no log of ${site.site} was opened`)
   const notices = noticesOf(policy, labels)
-  if (ledger.fork === null) await publish(ledger, blind, unpublished(await ledger.documents(), policy, notices))
+  const earlier = (await Promise.all([...logs.values()].reverse().map((log) => log.documents()))).flat()
+  if (ledger.fork === null) await publish(ledger, blind, await due(ledger, earlier, policy, notices))
   const book = new PolicyBook(await ledger.documents(), policy, notices)
-  return { name: site.site, ledger, book, blind, origins: new Set(site.origins), publicLog: site.publicLog }
+  return { name: site.site, ledger, logs, book, blind, origins: new Set(site.origins), publicLog: site.publicLog }
+}
+
+/** What the newest log lacks: all that earlier epochs published, so that it can still be cited, and today's policy. */
+async function due(ledger: Ledger, earlier: readonly Published[], policy: Policy, notices: readonly Notice[]) {
+  const here = new Set((await ledger.documents()).map(({ hash }) => hash))
+  const documents = [...earlier, ...unpublished(earlier, policy, notices)]
+  return documents.filter(({ hash }, i) => !here.has(hash) && documents.findIndex((other) => other.hash === hash) === i)
+}
+
+/** The site's logs, the newest epoch first. */
+async function openLogs(
+  options: AvowOptions,
+  site: string,
+  storage: Storage,
+  keyring: Keyring,
+  now: () => number,
+): Promise<Map<string, Ledger>> {
+  const seedOf = options.seedOf ?? ((name, isNew) => readSeed(path.join(options.data, 'keys', `${name}.seed`), isNew))
+  const warn = options.log ?? console.error
+  const names = epochsOf(site, await storage.logs())
+  const ledgers = new Map<string, Ledger>()
+  for (const log of names) {
+    const { origin, log: store } = await openLog(options, log, storage)
+    const seed = seedOf(site, names.length === 1 && (await store.head()).size === 0)
+    const escrow =
+      options.escrowOf?.(log) ??
+      openFileEscrow(options.escrow ?? path.join(options.data, 'escrow'), log, options.node ?? 'node')
+    ledgers.set(log, await Ledger.open({ log, store, signer: createSigner(origin, seed), keyring, escrow, now, warn }))
+  }
+  return ledgers
 }
 
 async function openLog(
   options: AvowOptions,
-  site: string,
+  log: string,
   storage: Storage,
 ): Promise<{ origin: string; log: LogStore }> {
-  const nameOf = (base: string) => `${base}/log/${site}`
-  if (options.origin) return storage.openLog(site, nameOf(options.origin))
+  const nameOf = (base: string) => `${base}/log/${log}`
+  if (options.origin) return storage.openLog(log, nameOf(options.origin))
   // Derived, not set: an address that changed later must not rename a log.
   const derived = nameOf(options.publicUrl.replace(/^https?:\/\//, '').replace(/\/$/, ''))
-  return storage.openLog(site, null).catch(() => storage.openLog(site, derived))
+  return (await storage.logs()).includes(log) ? storage.openLog(log, null) : storage.openLog(log, derived)
 }
 
 /** One after the other, so that a policy is in the log before its notices, and all before any consent can cite them. */

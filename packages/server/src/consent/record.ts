@@ -155,8 +155,9 @@ export function agentFamily(userAgent: string | undefined): string {
 /** A record as the privacy team reads it: both parts, with its place in the ledger. */
 export type ConsentRecord = ReturnType<typeof toRecord>
 
-export function toRecord(index: number, evidence: Evidence, identity: Identity) {
+export function toRecord(log: string, index: number, evidence: Evidence, identity: Identity) {
   return {
+    log,
     index,
     id: identity.id,
     subject: identity.subject,

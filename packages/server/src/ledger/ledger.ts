@@ -134,6 +134,11 @@ export class Ledger {
     return this.#head
   }
 
+  /** Its name in the stores and in addresses. */
+  get log(): string {
+    return this.#parts.log
+  }
+
   get vkey(): string {
     return this.#parts.signer.vkey
   }
@@ -362,6 +367,12 @@ export class Ledger {
       }),
     )
     return opened.filter((record) => record !== null)
+  }
+
+  /** What `append` would answer to a repetition; null if the key is not here. Rejects as `append` does. */
+  async repeated({ key, fingerprint }: Pick<Draft, 'key' | 'fingerprint'>): Promise<Appended | null> {
+    const before = await this.#parts.store.findKey(key)
+    return before && new Promise((resolve, reject) => answerRepeated(before, fingerprint, resolve, reject))
   }
 
   /** The entry's index, if the key was appended and not erased since: who knows the key must not find what was unlinked. */

@@ -23,6 +23,8 @@ export interface Tombstone {
 
 /** A consent record with what opens it; a part that was erased is null, and so is its secret. */
 export interface OpenedConsent {
+  /** Name of the log it is in. */
+  readonly log: string
   readonly index: number
   /** The JCS text that the tree commits to. */
   readonly entry: string
@@ -97,6 +99,7 @@ export class Sealer {
     ]
     const aad = this.#associated('consent')
     return {
+      log: this.#log,
       index,
       entry: textOf(row),
       evidence: openSeal(evidence, a, aad),

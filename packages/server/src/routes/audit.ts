@@ -2,11 +2,22 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { stateOf } from '../consent/state.js'
 import { decodeBase64url, encodeBase64, encodeBase64url } from '../ledger/base64.js'
+import type { Ledger } from '../ledger/ledger.js'
 import { type KeyEnv, requireKey } from '../middleware/api-key.js'
 import { InputError, Refusal } from '../problem.js'
 import type { DocumentRow, KeyStore } from '../storage/storage.js'
 import { idParam, json, logSchema, problems, recordSchema, stateSchema, subjectParam } from './openapi.js'
-import { type LinkedRecord, openLinked, recordOf, recordsOf, type Site, type Sites, siteOf } from './site.js'
+import {
+  findEntry,
+  type LinkedRecord,
+  openLinked,
+  recordOf,
+  recordsIn,
+  recordsOf,
+  type Site,
+  type Sites,
+  siteOf,
+} from './site.js'
 
 const PAGE_DEFAULT = 100
 const PAGE_LIMIT = 1000
@@ -16,9 +27,19 @@ const security = [{ apiKey: [] }]
 
 const secretsSchema = z.strictObject({ evidence: z.string(), identity: z.string() })
 
+/** Which of the site's logs: the newest by default, `<site>` or `<site>.e2` for an earlier epoch. */
+const logName = z.string().max(80).optional()
+
+function ledgerOf({ ledger, logs }: Site, name: string | undefined): Ledger {
+  const chosen = name === undefined ? ledger : logs.get(name)
+  if (!chosen) throw new InputError('log', 'the name of one of the logs of the site')
+  return chosen
+}
+
 const query = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(PAGE_DEFAULT),
   cursor: z.string().max(64).optional(),
+  log: logName,
 })
 
 /** A cursor is the index below which the next page starts. Opaque to whoever holds it. */
@@ -42,7 +63,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
   const read = requireKey(keys, 'audit:read', now)
   const exportEvidence = requireKey(keys, 'audit:export', now)
 
-  const logOf = async ({ ledger }: Site) => {
+  const logOf = async (ledger: Ledger) => {
     const { size, checkpoint } = await ledger.latest()
     return { size, checkpoint }
   }
@@ -66,12 +87,12 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
       },
     }),
     async (c) => {
-      const { limit, cursor } = c.req.valid('query')
-      const site = siteOf(sites, c.get('apiKey').site)
-      const log = await logOf(site)
+      const { limit, cursor, log: name } = c.req.valid('query')
+      const ledger = ledgerOf(siteOf(sites, c.get('apiKey').site), name)
+      const log = await logOf(ledger)
       const before = cursor === undefined ? log.size : parseCursor(cursor)
-      const indexes = await site.ledger.recent(Math.min(before, log.size), limit)
-      const records = (await openLinked(site, indexes)).map(recordOf)
+      const indexes = await ledger.recent(Math.min(before, log.size), limit)
+      const records = (await openLinked(ledger, indexes)).map(recordOf)
       const last = indexes.at(-1)
       const next = last !== undefined && indexes.length === limit && last > 0 ? encodeCursor(last) : null
       return c.json({ records, next, log }, 200)
@@ -103,11 +124,11 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
     }),
     async (c) => {
       const site = siteOf(sites, c.get('apiKey').site)
-      const index = await site.ledger.find(site.blind.submission(c.req.valid('param').id))
-      const [opened] = index === null ? [] : await openLinked(site, [index])
-      if (!opened) throw new Refusal('not-found', 'no record with this id', { field: 'id' })
-      const log = await logOf(site)
-      const [proof] = await site.ledger.prove([opened.index], log.size)
+      const entry = await findEntry(site, site.blind.submission(c.req.valid('param').id))
+      const [opened] = entry ? await openLinked(entry.ledger, [entry.index]) : []
+      if (!entry || !opened) throw new Refusal('not-found', 'no record with this id', { field: 'id' })
+      const log = await logOf(entry.ledger)
+      const [proof] = await entry.ledger.prove([opened.index], log.size)
       return c.json(
         {
           record: recordOf(opened),
@@ -141,8 +162,9 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
     async (c) => {
       const { subject } = c.req.valid('param')
       const site = siteOf(sites, c.get('apiKey').site)
-      const log = await logOf(site)
-      const records = await found(site, subject)
+      const log = await logOf(site.ledger)
+      const records = await recordsOf(site, subject)
+      if (records.length === 0) throw new Refusal('not-found', 'no record of this subject', { field: 'subject' })
       return c.json({ subject, state: state(site, records), records: records.map(recordOf), log }, 200)
     },
   )
@@ -155,7 +177,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
       summary: 'Evidence of a subject, for a regulator: verifies offline with the public key',
       security,
       middleware: exportEvidence,
-      request: { params: subjectParam },
+      request: { params: subjectParam, query: z.strictObject({ log: logName }) },
       responses: {
         200: json(z.looseObject({ format: z.literal('avow-evidence@v1') }), 'the evidence bundle'),
         ...refusals,
@@ -164,7 +186,8 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
     async (c) => {
       const { subject } = c.req.valid('param')
       const site = siteOf(sites, c.get('apiKey').site)
-      const bundle = await evidenceBundle(site, subject, await found(site, subject), now())
+      const ledger = ledgerOf(site, c.req.valid('query').log)
+      const bundle = await evidenceBundle(ledger, subject, await recordsIn(ledger, site, subject), now())
       c.header('content-disposition', `attachment; filename="evidence-${subject.slice(0, 12)}.json"`)
       return c.json(bundle, 200)
     },
@@ -176,19 +199,15 @@ const secretsOf = ({ secrets }: LinkedRecord) => ({
   identity: encodeBase64url(secrets.identity),
 })
 
-async function found(site: Site, subject: string): Promise<LinkedRecord[]> {
-  const records = await recordsOf(site, subject)
-  if (records.length === 0) throw new Refusal('not-found', 'no record of this subject', { field: 'subject' })
-  return records
-}
-
 /** What `avow verify` checks: all of a subject's records, the documents they cite, and one checkpoint that proves them. */
-async function evidenceBundle(site: Site, subject: string, records: readonly LinkedRecord[], now: number) {
-  const { size, checkpoint } = await site.ledger.latest()
+async function evidenceBundle(ledger: Ledger, subject: string, records: readonly LinkedRecord[], now: number) {
+  if (records.length === 0)
+    throw new Refusal('not-found', 'no record of this subject in this log', { field: 'subject' })
+  const { size, checkpoint } = await ledger.latest()
   const inLog = records.filter(({ index }) => index < size)
   const cited = new Set(inLog.flatMap(({ evidence: { policy, notice } }) => [policy.hash, notice.hash]))
-  const documents = (await site.ledger.documents()).filter(({ hash }) => cited.has(hash))
-  const proofs = await site.ledger.prove(
+  const documents = (await ledger.documents()).filter(({ hash }) => cited.has(hash))
+  const proofs = await ledger.prove(
     [...inLog, ...documents].map(({ index }) => index),
     size,
   )
@@ -201,7 +220,7 @@ async function evidenceBundle(site: Site, subject: string, records: readonly Lin
   })
   return {
     format: 'avow-evidence@v1' as const,
-    vkey: site.ledger.vkey,
+    vkey: ledger.vkey,
     subject,
     asOf: new Date(now).toISOString(),
     checkpoint,

@@ -10,14 +10,14 @@ import {
 } from '../consent/record.js'
 import { stateOf } from '../consent/state.js'
 import { encodeBase64url } from '../ledger/base64.js'
-import { ConflictError, ErasedError, ForkError } from '../ledger/ledger.js'
+import { type Appended, ConflictError, type Draft, ErasedError, ForkError, type Ledger } from '../ledger/ledger.js'
 import { formatProofFile } from '../ledger/proof-file.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import { limitBody, requireJson } from '../middleware/json-body.js'
 import { InputError, Refusal } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
 import { json, problems, stateSchema } from './openapi.js'
-import { type LinkedRecord, openLinked, recordsOf, type Site, type Sites, siteOf } from './site.js'
+import { findEntry, type LinkedRecord, openLinked, recordsOf, type Site, type Sites, siteOf } from './site.js'
 
 const answerSchema = z
   .strictObject({
@@ -58,7 +58,7 @@ const route = createRoute({
 })
 
 /** A copy for the person: where the record stands, what opens it, and the checkpoint it is proved against. */
-export async function receiptOf({ ledger }: Site, opened: LinkedRecord): Promise<string> {
+export async function receiptOf(ledger: Ledger, opened: LinkedRecord): Promise<string> {
   const { size, checkpoint } = ledger.head
   const [proof] = await ledger.prove([opened.index], size)
   const { entry, evidence, identity, secrets } = opened
@@ -74,10 +74,30 @@ export async function receiptOf({ ledger }: Site, opened: LinkedRecord): Promise
 /** `previous` must be the same subject's. One that is not here yet is taken: a withdrawal may overtake the grant it follows. */
 async function checkPrevious(site: Site, previous: string | null, subject: string): Promise<void> {
   if (previous === null) return
-  const index = await site.ledger.find(site.blind.submission(previous))
-  if (index === null) return
-  const [record] = await openLinked(site, [index])
+  const found = await findEntry(site, site.blind.submission(previous))
+  if (!found) return
+  const [record] = await openLinked(found.ledger, [found.index])
   if (record && record.identity.subject !== subject) throw new InputError('previous', 'a submission of the same secret')
+}
+
+/** Appends to the newest log what none of the site's logs has. */
+async function append(site: Site, draft: Draft): Promise<Appended & { log: string }> {
+  try {
+    for (const [log, ledger] of site.logs) {
+      if (ledger === site.ledger) continue
+      const repeated = await ledger.repeated(draft)
+      if (repeated) return { log, ...repeated }
+    }
+    return { log: site.ledger.log, ...(await site.ledger.append(draft)) }
+  } catch (error) {
+    if (error instanceof ConflictError)
+      throw new Refusal('conflict', 'id: was used for another submission', { field: 'id' })
+    if (error instanceof ErasedError)
+      throw new Refusal('erased', 'what was erased is not recorded again', { field: 'id' })
+    // Logged by the ledger, with the cure, when it was noticed; the browser keeps its submission until then.
+    if (error instanceof ForkError) throw new UnavailableError(error.message)
+    throw error
+  }
 }
 
 export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () => number): void {
@@ -92,27 +112,17 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
     const subject = subjectOf(site.name, submission.secret)
     await checkPrevious(site, submission.previous, subject)
     const agent = agentFamily(c.req.header('user-agent'))
-    const appended = await site.ledger
-      .append({
-        key: site.blind.submission(submission.id),
-        fingerprint: fingerprintOf(submission),
-        compose: (recordedAt) => ({
-          kind: 'consent',
-          subject: site.blind.subject(subject),
-          ...composeRecord(submission, policy, agent, recordedAt),
-        }),
-      })
-      .catch((error) => {
-        if (error instanceof ConflictError)
-          throw new Refusal('conflict', 'id: was used for another submission', { field: 'id' })
-        if (error instanceof ErasedError)
-          throw new Refusal('erased', 'what was erased is not recorded again', { field: 'id' })
-        // Logged by the ledger, with the cure, when it was noticed; the browser keeps its submission until then.
-        if (error instanceof ForkError) throw new UnavailableError(error.message)
-        throw error
-      })
+    const appended = await append(site, {
+      key: site.blind.submission(submission.id),
+      fingerprint: fingerprintOf(submission),
+      compose: (recordedAt) => ({
+        kind: 'consent',
+        subject: site.blind.subject(subject),
+        ...composeRecord(submission, policy, agent, recordedAt),
+      }),
+    })
     const records = await recordsOf(site, subject)
-    const opened = records.find((record) => record.index === appended.index)
+    const opened = records.find(({ log, index }) => log === appended.log && index === appended.index)
     if (!opened) throw new Error(`entry ${appended.index} was appended and can't be opened`)
     const state = stateOf(records, site.book.accepts, now())
     c.header('cache-control', 'no-store')
@@ -123,7 +133,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
         recordedAt: opened.evidence.recordedAt,
         subject,
         state,
-        receipt: await receiptOf(site, opened),
+        receipt: await receiptOf(site.logs.get(appended.log)!, opened),
       },
       appended.repeated ? 200 : 201,
     )

@@ -1,13 +1,19 @@
 /** The log itself, for strangers: checkpoint, tiles and entry bundles (c2sp.org/tlog-tiles). */
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import type { Ledger } from '../ledger/ledger.js'
 import { HASH_SIZE } from '../merkle/hash.js'
 import { entryBundle, parseTilePath, partialWidth, TILE_WIDTH, tileCount } from '../merkle/tile.js'
 import { type KeyEnv, requireKey } from '../middleware/api-key.js'
 import { Refusal } from '../problem.js'
 import type { KeyStore } from '../storage/storage.js'
-import { problems, siteParam } from './openapi.js'
-import { type Site, type Sites, siteOf } from './site.js'
+import { problems } from './openapi.js'
+import { logOf, type Sites } from './site.js'
+
+/** A site's name, and `.e2` and so on for its later epochs. */
+const logParam = z.strictObject({
+  site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(\.e\d{1,6})?$/, 'the name of a log'),
+})
 
 const IMMUTABLE = 'public, max-age=31536000, immutable'
 
@@ -15,13 +21,13 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore
   const readPrivate = requireKey(keys, 'audit:read', now)
 
   /** Public logs are anybody's; a private one needs a key of that very site. */
-  const allowed = async (c: Context): Promise<Site> => {
-    const site = siteOf(sites, c.req.param('site') ?? '')
+  const allowed = async (c: Context): Promise<Ledger> => {
+    const { site, ledger } = logOf(sites, c.req.param('site') ?? '')
     if (!site.publicLog) {
       await readPrivate(c, async () => {})
       if (c.get('apiKey').site !== site.name) throw new Refusal('forbidden', 'the key is for another site')
     }
-    return site
+    return ledger
   }
 
   const describe = (path: string, summary: string, contentType: string, params: z.ZodObject) =>
@@ -37,19 +43,19 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore
       },
     })
 
-  describe('/log/{site}/checkpoint', 'The newest signed checkpoint', 'text/plain', siteParam)
+  describe('/log/{site}/checkpoint', 'The newest signed checkpoint', 'text/plain', logParam)
   app.get('/log/:site/checkpoint', async (c) => {
-    const { ledger } = await allowed(c)
+    const ledger = await allowed(c)
     return c.body((await ledger.latest()).checkpoint, 200, {
       'content-type': 'text/plain; charset=utf-8',
       'cache-control': 'no-store',
     })
   })
 
-  const tileParam = siteParam.extend({ path: z.string().openapi({ example: '0/000.p/3' }) })
+  const tileParam = logParam.extend({ path: z.string().openapi({ example: '0/000.p/3' }) })
   describe('/log/{site}/tile/{path}', 'A tile of hashes, or a bundle of entries', 'application/octet-stream', tileParam)
   app.get('/log/:site/tile/:path{.+}', async (c) => {
-    const { ledger } = await allowed(c)
+    const ledger = await allowed(c)
     const tile = parseTilePath(`tile/${c.req.param('path')}`)
     const bytes = tile && (await tileBytes(ledger, tile.level, tile.n, tile.width))
     if (!bytes) throw new Refusal('not-found', 'no such tile in this log', { field: 'path' })
@@ -57,7 +63,7 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore
   })
 }
 
-async function tileBytes(ledger: Site['ledger'], level: number | 'entries', n: number, width: number) {
+async function tileBytes(ledger: Ledger, level: number | 'entries', n: number, width: number) {
   const treeLevel = level === 'entries' ? 0 : level
   const { size } = await ledger.latest()
   const isLast = n === tileCount(treeLevel, size) - 1

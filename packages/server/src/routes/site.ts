@@ -8,7 +8,10 @@ import type { Blinder } from '../vault/blind.js'
 
 export interface Site {
   readonly name: string
+  /** The log that is appended to. */
   readonly ledger: Ledger
+  /** The logs by the name they are served under: this one, and those of earlier epochs, which are read alone. */
+  readonly logs: ReadonlyMap<string, Ledger>
   readonly book: PolicyBook
   readonly blind: Blinder
   /** Origins of the pages that may submit. */
@@ -36,15 +39,39 @@ export interface LinkedRecord extends OpenedConsent {
 // The ledger keeps parts without knowing what they are; this is where they get their meaning back.
 const isLinked = (opened: OpenedConsent): opened is LinkedRecord => opened.evidence !== null && opened.identity !== null
 
-export const recordOf = ({ index, evidence, identity }: LinkedRecord): ConsentRecord =>
-  toRecord(index, evidence, identity)
+export const recordOf = ({ log, index, evidence, identity }: LinkedRecord): ConsentRecord =>
+  toRecord(log, index, evidence, identity)
 
-/** The records at these indexes, without those that are linked to nobody any more. */
-export async function openLinked({ ledger }: Site, indexes: readonly number[]): Promise<LinkedRecord[]> {
+/** The records at these indexes of a log, without those that are linked to nobody any more. */
+export async function openLinked(ledger: Ledger, indexes: readonly number[]): Promise<LinkedRecord[]> {
   return (await ledger.open(indexes)).filter(isLinked)
 }
 
-/** The subject's records, in the order of the ledger. */
+/** The log of the site that has an entry under this key, and where; null if none has. */
+export async function findEntry({ logs }: Site, key: Uint8Array): Promise<{ ledger: Ledger; index: number } | null> {
+  for (const ledger of logs.values()) {
+    const index = await ledger.find(key)
+    if (index !== null) return { ledger, index }
+  }
+  return null
+}
+
+/** The log of this name, of whatever site, with its site; throws a `Refusal` (404) where there is none. */
+export function logOf(sites: Sites, name: string): { site: Site; ledger: Ledger } {
+  for (const site of sites.values()) {
+    const ledger = site.logs.get(name)
+    if (ledger) return { site, ledger }
+  }
+  throw new Refusal('not-found', 'no such log here', { field: 'site' })
+}
+
+/** The subject's records of one log, in its order. */
+export async function recordsIn(ledger: Ledger, { blind }: Site, subject: string): Promise<LinkedRecord[]> {
+  return openLinked(ledger, await ledger.findSubject(blind.subject(subject)))
+}
+
+/** The subject's records of all epochs, oldest first. */
 export async function recordsOf(site: Site, subject: string): Promise<LinkedRecord[]> {
-  return openLinked(site, await site.ledger.findSubject(site.blind.subject(subject)))
+  const byLog = await Promise.all([...site.logs.values()].map((ledger) => recordsIn(ledger, site, subject)))
+  return byLog.reverse().flat()
 }

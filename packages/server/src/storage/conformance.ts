@@ -160,6 +160,7 @@ export function conformance(name: string, driver: Driver): void {
       const { storage, log } = await opened()
       const { log: other } = await storage.openLog('other', 'log.example/other')
       await log.append([], 0, numbered(2))
+      expect((await storage.logs()).sort()).toEqual(['other', 'site'])
       expect((await other.head()).size).toBe(0)
       expect(await other.findKey(bytes(16, 1))).toBeNull()
       await storage.close()

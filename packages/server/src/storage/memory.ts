@@ -134,6 +134,7 @@ export function createMemoryStorage(): Storage {
   }
   return {
     keys,
+    logs: async () => [...logs.keys()],
     async openLog(site, origin) {
       const stored = logs.get(site) ?? null
       const name = stored?.origin ?? origin

@@ -378,12 +378,14 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
     throw error
   }
   const findLog = ledger.prepare<[string], { origin: string }>('SELECT origin FROM logs WHERE site_id = ?')
+  const listLogs = ledger.prepare<[], string>('SELECT site_id FROM logs').pluck()
   const addLog = ledger.prepare('INSERT INTO logs VALUES (?, ?, 0, ?, ?, 0)')
   const findValue = vault.prepare<[string], Buffer>('SELECT value FROM vault_values WHERE name = ?').pluck()
   const setValue = vault.prepare('UPDATE vault_values SET value = ? WHERE name = ?')
   const addValue = vault.prepare('INSERT INTO vault_values VALUES (?, ?)')
   return {
     keys: keyStore(vault),
+    logs: async () => listLogs.all(),
     async openLog(site, origin) {
       const stored = findLog.get(site)?.origin ?? null
       const name = stored ?? origin

@@ -164,6 +164,8 @@ export interface KeyStore {
 
 export interface Storage {
   readonly keys: KeyStore
+  /** Names of the logs there are. */
+  logs(): Promise<string[]>
   /**
    * Opens a site's log, creating it at size 0. `origin` is stored with the first opening; null takes what is stored.
    * Rejects with `OriginError` if another origin is stored, or none is and none was given.
