@@ -1,19 +1,18 @@
 /** Where everything meets: stores, signing keys, ledgers, published policies, the application. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { labels } from '@avow/sdk/labels'
 import type { Notice } from '@avow/sdk/wire'
 import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
 import { noticesOf, type Policy, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
-import { decodeBase64, encodeBase64 } from './ledger/base64.js'
 import { epochsOf } from './ledger/epoch.js'
 import { type Escrow, openFileEscrow } from './ledger/escrow.js'
 import { Ledger } from './ledger/ledger.js'
-import { createSigner, generateSeed } from './ledger/signer.js'
+import { createSigner } from './ledger/signer.js'
 import { createApiKey, type Scope } from './middleware/api-key.js'
 import { readScripts, type Scripts } from './routes/script.js'
 import type { Site } from './routes/site.js'
+import { readSeed, seedFile } from './signing-key.js'
 import { openSqliteStorage } from './storage/sqlite.js'
 import type { LogStore, Storage } from './storage/storage.js'
 import { type Blinder, openBlinder } from './vault/blind.js'
@@ -145,7 +144,7 @@ async function openLogs(
   keyring: Keyring,
   now: () => number,
 ): Promise<Map<string, Ledger>> {
-  const seedOf = options.seedOf ?? ((name, isNew) => readSeed(path.join(options.data, 'keys', `${name}.seed`), isNew))
+  const seedOf = options.seedOf ?? ((name, isNew) => readSeed(seedFile(options.data, name), isNew))
   const warn = options.log ?? console.error
   const names = epochsOf(site, await storage.logs())
   const ledgers = new Map<string, Ledger>()
@@ -181,18 +180,4 @@ async function publish(ledger: Ledger, blind: Blinder, documents: readonly Publi
       compose: () => ({ kind: 'document', document }),
     })
   }
-}
-
-/** The site's signing key. Made only for a log that has nothing signed yet: a new key on an old log would orphan every receipt. */
-function readSeed(file: string, isNew: boolean): Uint8Array {
-  if (existsSync(file)) return decodeBase64(readFileSync(file, 'utf8').trim())
-  if (!isNew)
-    throw new Error(`${file} is missing, and the log was signed with it: restore it from a backup; nothing was written`)
-  const seed = generateSeed()
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-  const descriptor = openSync(file, 'wx', 0o600)
-  writeSync(descriptor, `${encodeBase64(seed)}\n`)
-  fsyncSync(descriptor)
-  closeSync(descriptor)
-  return seed
 }

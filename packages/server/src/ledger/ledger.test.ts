@@ -9,6 +9,7 @@ import { createKeyring } from '../vault/keyring.js'
 import { openCheckpoint } from './checkpoint.js'
 import { createMemoryEscrow } from './escrow.js'
 import { ConflictError, type Draft, ErasedError, ForkError, Ledger, type LedgerParts } from './ledger.js'
+import { rewrapLog } from './rewrap.js'
 import { createSigner } from './signer.js'
 
 const signer = createSigner('log.example/site', new Uint8Array(32).fill(5))
@@ -289,13 +290,14 @@ describe('forgetting', () => {
   })
 
   test('with a new key-encryption key alone, everything is opened after rewrapping and nothing before', async () => {
-    const { parts, ledger } = await testLedger()
+    const storage = createMemoryStorage()
+    const { parts, ledger } = await testLedger({ store: (await storage.openLog('site', signer.name)).log })
     await Promise.all(Array.from({ length: 30 }, (_, i) => ledger.append(draft(`key ${i}`))))
     await ledger.erase([3], 'erase', 'request')
     const [fresh, old] = [new Uint8Array(32).fill(7), new Uint8Array(32).fill(1)]
     const alone = createKeyring([fresh])
     await expect((await Ledger.open({ ...parts, keyring: alone })).open([0])).rejects.toThrow(/wrapped with key/)
-    await (await Ledger.open({ ...parts, keyring: createKeyring([fresh, old]) })).rewrap(() => {})
+    await rewrapLog(storage, 'site', createKeyring([fresh, old]), () => {})
     const after = await Ledger.open({ ...parts, keyring: alone })
     expect(await after.open(Array.from({ length: 30 }, (_, i) => i))).toHaveLength(29)
     expect(await after.tombstones()).toHaveLength(1)

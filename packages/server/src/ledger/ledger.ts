@@ -348,15 +348,6 @@ export class Ledger {
     return found
   }
 
-  /** Wraps all secrets with the newest key, step by step, and tells how far it is. */
-  async rewrap(progress: (done: number, of: number) => void): Promise<void> {
-    const size = await this.#parts.store.vaultSize()
-    for (let start = 0; start < size; start += WALK_STEP) {
-      await this.#parts.store.rewrap(start, start + WALK_STEP, (index, secrets) => this.#sealer.rewrap(index, secrets))
-      progress(Math.min(start + WALK_STEP, size), size)
-    }
-  }
-
   /** The consent records at these indexes, in the same order; what holds none, or was erased whole, is left out. */
   async open(indexes: readonly number[]): Promise<OpenedConsent[]> {
     const { store } = this.#parts
