@@ -133,7 +133,15 @@ export interface Submission {
 }
 
 /** What the server knows a subject to have chosen. */
-export type State = 'granted' | 'refused' | 'withdrawn' | 'lapsed' | 'superseded' | 'restricted' | 'erased' | 'undecided'
+export type State =
+  | 'granted'
+  | 'refused'
+  | 'withdrawn'
+  | 'lapsed'
+  | 'superseded'
+  | 'restricted'
+  | 'erased'
+  | 'undecided'
 
 /** The answer to a submission, once it is durable. */
 export interface SubmissionAnswer {

@@ -8,7 +8,7 @@ import { sha256 } from '../merkle/hash.js'
 import { VerificationError, verifyBundle } from './bundle.js'
 import { origin, policyHash, signer, subject, testBundle } from './test-bundle.js'
 
-// biome-ignore lint/suspicious/noExplicitAny: a bundle is unknown JSON, and each case spoils it somewhere else
+// A bundle is unknown JSON, and each case spoils it somewhere else
 type Loose = any
 
 function refused(bundle: unknown, words: string | RegExp): void {

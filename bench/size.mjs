@@ -1,0 +1,66 @@
+/**
+ * What a browser downloads, in bytes, against the budgets. The files are asked of the real server with the demo's
+ * policy, so that the site's configuration in front of the loader counts too. Exits 1 above a budget.
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const manifest = JSON.parse(readFileSync(join(root, 'packages/sdk/dist/manifest.json'), 'utf8'))
+const policy = JSON.parse(readFileSync(join(root, 'demo/policy.json'), 'utf8'))
+const { createAvow } = await import(join(root, 'packages/server/dist/index.js'))
+
+const site = 'fr-apiaas'
+
+/** Who downloads it, and the most it may weigh. The settings panel has no budget yet: it is on one page only. */
+const files = [
+  { name: 'loader', path: `/v1/sites/${site}/avow.js`, budget: 3000, who: 'every page' },
+  { name: 'ui', path: `/${manifest.ui}`, budget: 8000, who: 'a visitor who has to decide' },
+  { name: 'settings', path: `/${manifest.settings}`, budget: null, who: 'the account page' },
+]
+
+function brotliSize(bytes) {
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+    [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+  }
+  return brotliCompressSync(bytes, { params }).length
+}
+
+async function served(app, path) {
+  const answer = await app.request(path)
+  if (answer.status !== 200) throw new Error(`${path}: expected 200, got ${answer.status}`)
+  return Buffer.from(await answer.arrayBuffer())
+}
+
+const row = (...cells) => cells.map((cell, at) => (at === 0 ? cell.padEnd(10) : cell.padStart(9))).join('')
+const figure = (number) => number.toLocaleString('en')
+
+const data = mkdtempSync(join(tmpdir(), 'avow-size-'))
+const avow = await createAvow({
+  data,
+  publicUrl: 'http://localhost:8787/_avow',
+  sites: [{ site, policy, origins: ['http://localhost:8787'], publicLog: true }],
+  rateLimit: null,
+})
+
+let above = 0
+try {
+  console.log(`${row('file', 'raw', 'gzip', 'brotli', 'budget')}   who downloads it`)
+  for (const { name, path, budget, who } of files) {
+    const bytes = await served(avow.app, path)
+    const size = brotliSize(bytes)
+    const limit = budget === null ? '–' : figure(budget)
+    console.log(`${row(name, figure(bytes.length), figure(gzipSync(bytes).length), figure(size), limit)}   ${who}`)
+    if (budget === null || size <= budget) continue
+    above++
+    console.error(`${name} is ${size - budget} bytes above its budget of ${budget}`)
+  }
+} finally {
+  await avow.close()
+  rmSync(data, { recursive: true, force: true })
+}
+process.exitCode = above > 0 ? 1 : 0

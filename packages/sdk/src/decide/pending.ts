@@ -1,0 +1,46 @@
+/** Submissions that wait to be sent, one storage key each, so that two tabs never overwrite one another. */
+import { attempt } from '../loader/attempt.js'
+import type { NoticeRef, Submission } from '../wire.js'
+
+/** A submission as it is kept: its age is told at each sending; a notice that nobody has seen yet is named then. */
+export interface Kept extends Omit<Submission, 'ageMs' | 'notice'> {
+  readonly notice: NoticeRef | null
+}
+
+export interface Pending {
+  add(kept: Kept): void
+  list(): Kept[]
+  remove(id: string): void
+}
+
+/** A visitor decides a handful of times; more means that the server has been down for days. */
+const pendingLimit = 20
+
+/** `prefix` stands before the id in each key, and before nothing else that reads as a submission. */
+export function createPending(storage: Storage | null, prefix: string): Pending {
+  const memory = new Map<string, string>()
+  const keys = () =>
+    // UUIDv7 sorts by time.
+    [...new Set([...memory.keys(), ...(attempt(() => Object.keys(storage!), true) ?? [])])]
+      .filter((key) => key.startsWith(prefix))
+      .sort()
+  const remove = (key: string) => {
+    memory.delete(key)
+    attempt(() => storage!.removeItem(key), true)
+  }
+  return {
+    add(kept) {
+      const key = prefix + kept.id
+      const text = JSON.stringify(kept)
+      // Full or forbidden: this page still sends, only the retry on the next page is lost.
+      memory.set(key, text)
+      attempt(() => storage!.setItem(key, text), true)
+      for (const old of keys().slice(0, -pendingLimit)) remove(old)
+    },
+    list: () =>
+      keys().flatMap(
+        (key) => attempt(() => [JSON.parse(memory.get(key) ?? storage!.getItem(key)!) as Kept], true) ?? [],
+      ),
+    remove: (id) => remove(prefix + id),
+  }
+}

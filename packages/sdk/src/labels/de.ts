@@ -1,0 +1,29 @@
+/** The SDK's own words in German, merged into notices when a policy is published. */
+import type { Labels } from '../wire.js'
+
+export const de: Labels = {
+  title: 'Ihre Privatsphäre',
+  acceptAll: 'Alle akzeptieren',
+  rejectAll: 'Alle ablehnen',
+  manage: 'Auswahl anpassen',
+  save: 'Auswahl speichern',
+  close: 'Schließen',
+  preferencesTitle: 'Datenschutz-Auswahl',
+  alwaysOn: 'Immer aktiv',
+  saved: 'Ihre Auswahl ist gespeichert.',
+  cookieName: 'Name',
+  cookieProvider: 'Anbieter',
+  cookiePurpose: 'Zweck',
+  cookieLifetime: 'Speicherdauer',
+  policyLink: 'Datenschutzerklärung',
+  settingsTitle: 'Ihre Datenschutz-Auswahl',
+  granted: 'Erlaubt',
+  denied: 'Nicht erlaubt',
+  undecided: 'Sie haben noch nicht gewählt. Nichts Optionales ist aktiv.',
+  decidedAt: 'Gewählt am',
+  consentId: 'Einwilligungs-ID',
+  withdraw: 'Einwilligung widerrufen',
+  change: 'Auswahl ändern',
+  noRecord: 'Sie haben abgelehnt. Zu dieser Auswahl wird nichts gespeichert, was Sie identifiziert.',
+  failed: 'Das konnte nicht geladen werden. Nichts Optionales ist aktiv; bitte versuchen Sie es später erneut.',
+}

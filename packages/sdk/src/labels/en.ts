@@ -1,0 +1,29 @@
+/** The SDK's own words in English, merged into notices when a policy is published. */
+import type { Labels } from '../wire.js'
+
+export const en: Labels = {
+  title: 'Your privacy',
+  acceptAll: 'Accept all',
+  rejectAll: 'Reject all',
+  manage: 'Manage',
+  save: 'Save choices',
+  close: 'Close',
+  preferencesTitle: 'Privacy choices',
+  alwaysOn: 'Always on',
+  saved: 'Your choice is saved.',
+  cookieName: 'Name',
+  cookieProvider: 'Provider',
+  cookiePurpose: 'Purpose',
+  cookieLifetime: 'Kept for',
+  policyLink: 'Privacy policy',
+  settingsTitle: 'Your privacy choice',
+  granted: 'Allowed',
+  denied: 'Not allowed',
+  undecided: 'You have not chosen yet. Nothing optional is running.',
+  decidedAt: 'Chosen on',
+  consentId: 'Consent ID',
+  withdraw: 'Withdraw consent',
+  change: 'Change choice',
+  noRecord: 'You said no, so nothing that identifies you is kept about this choice.',
+  failed: 'This could not be loaded. Nothing optional is running; please try again later.',
+}

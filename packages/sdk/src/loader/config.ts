@@ -1,0 +1,25 @@
+/** What a site says about itself, checked once; past here it is trusted. */
+import type { SiteConfig } from '../wire.js'
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+const isTexts = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(isText)
+const isDays = (value: unknown): boolean => typeof value === 'number' && value > 0 && value <= 3650
+
+/** Throws with the key that is wrong: a site that is half configured must not half work. */
+export function parseSite(input: unknown): SiteConfig {
+  const site = (input ?? {}) as SiteConfig
+  const good: Record<string, boolean> = {
+    site: isText(site.site),
+    policy: isText(site.policy?.version) && isText(site.policy?.hash),
+    accepts: isTexts(site.accepts),
+    categories: isTexts(site.categories) && site.categories.every((name) => /^[a-z][a-z0-9-]{0,31}$/.test(name)),
+    cookies: Array.isArray(site.cookies),
+    languages: isTexts(site.languages),
+    inactivityDays: isDays(site.inactivityDays),
+    maxAgeDays: isDays(site.maxAgeDays),
+    ui: isText(site.ui),
+    settings: isText(site.settings),
+  }
+  for (const key in good) if (!good[key]) throw new Error(`site configuration: check "${key}"`)
+  return site
+}

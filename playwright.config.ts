@@ -1,0 +1,26 @@
+/** The browser stories: the built demo, in the Chromium that is there, two at a time and never a second try. */
+import { defineConfig } from '@playwright/test'
+import { findChromium } from './tools/chromium.mjs'
+
+export default defineConfig({
+  testDir: 'e2e',
+  outputDir: 'test-results',
+  // A story that needs a second try hides the fault that the first one found.
+  retries: 0,
+  workers: 2,
+  timeout: 60_000,
+  expect: { timeout: 10_000 },
+  reporter: 'list',
+  forbidOnly: Boolean(process.env.CI),
+  use: {
+    browserName: 'chromium',
+    // The dashboard and the banner speak the browser's language; the stories are told in English.
+    locale: 'en-GB',
+    launchOptions: {
+      executablePath: findChromium(),
+      // Chromium's sandbox refuses root, which is what a container runs as.
+      args: ['--no-sandbox', '--disable-background-networking'],
+    },
+    trace: 'retain-on-failure',
+  },
+})

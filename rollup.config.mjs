@@ -1,0 +1,185 @@
+/**
+ * Every bundle of the project, one comment per build saying who loads it. Plain `rollup -c` builds all of them, in an
+ * order in which each finds what it needs.
+ */
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { nodeResolve } from '@rollup/plugin-node-resolve'
+import terser from '@rollup/plugin-terser'
+import typescript from '@rollup/plugin-typescript'
+
+const sdk = 'packages/sdk/src'
+const sdkDist = 'packages/sdk/dist'
+
+/** Types are checked by `npm run types`; a build only strips them. */
+const strip = (include, target = 'ES2022') =>
+  typescript({
+    tsconfig: 'tsconfig.json',
+    filterRoot: '.',
+    include: include.map((path) => `${path}/**/*.{ts,tsx}`),
+    exclude: ['**/*.test.ts', '**/*.test.tsx'],
+    compilerOptions: { noEmit: false, noCheck: true, target, incremental: false },
+    noEmitOnError: false,
+  })
+
+/** The same, with declarations beside the modules, for who imports the package. */
+const stripWithTypes = (source, outDir) =>
+  typescript({
+    tsconfig: 'tsconfig.json',
+    filterRoot: '.',
+    include: [`${source}/**/*.{ts,tsx}`],
+    // Else the plugin would look for these below `rootDir`.
+    filterRoot: process.cwd(),
+    exclude: ['**/*.test.ts', '**/*.test.tsx'],
+    compilerOptions: {
+      noEmit: false,
+      noCheck: true,
+      incremental: false,
+      declaration: true,
+      outDir,
+      declarationDir: outDir,
+      rootDir: source,
+      // Other packages by the declarations they publish: their sources lie outside the root.
+      paths: {},
+    },
+    noEmitOnError: false,
+  })
+
+/** `inline: 1` repeats fewer functions, which compresses better. */
+const squeeze = () => terser({ ecma: 2020, module: true, compress: { passes: 3 }, format: { comments: false } })
+
+/** Bare names are installed packages; whoever runs the bundle has them. */
+const isPackage = (id) => !id.startsWith('.') && !isAbsolute(id)
+
+/** Style sheets are strings, which no minifier of scripts touches. */
+const squeezeStyles = {
+  name: 'squeeze-styles',
+  transform(code, id) {
+    if (!/[\\/]styles\.tsx?$/.test(id)) return null
+    const squeezed = code.replace(/`[^`]*`/g, (text) =>
+      text
+        .replace(/\s+/g, ' ')
+        .replace(/ ?([{};,]) ?/g, '$1')
+        .replace(/: /g, ':')
+        .replace(/;}/g, '}'),
+    )
+    return { code: squeezed, map: null }
+  },
+}
+
+/** Keeps `manifest.json`, by which the server knows the hashed names, and removes the names that went before. */
+const hashed = (key, pattern) => ({
+  name: 'hashed-names',
+  writeBundle(_, bundle) {
+    const [name] = Object.keys(bundle)
+    for (const old of readdirSync(sdkDist)) if (pattern.test(old) && old !== name) rmSync(join(sdkDist, old))
+    const file = join(sdkDist, 'manifest.json')
+    const manifest = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
+    writeFileSync(file, `${JSON.stringify({ ...manifest, [key]: name }, null, 2)}\n`)
+  },
+})
+
+/** In the browser the tree hashes without node:crypto. */
+const webHash = {
+  name: 'web-hash',
+  resolveId(id, importer) {
+    if (!importer || !id.endsWith('/hash.js')) return null
+    const web = resolve(dirname(importer), id.replace(/\.js$/, '.web.ts'))
+    return existsSync(web) ? web : null
+  },
+}
+
+export const builds = {
+  // Every page: the script tag fetches this one file, with the site's configuration put in front by the server.
+  loader: {
+    input: `${sdk}/script.ts`,
+    output: { file: `${sdkDist}/avow.js`, format: 'iife' },
+    plugins: [nodeResolve({ browser: true }), strip([sdk], 'ES2020'), squeeze(), hashed('loader', /^$/)],
+  },
+
+  // A visitor who has to decide: the loader imports it, with Preact inside.
+  ui: {
+    input: { 'avow-ui': `${sdk}/ui/mount.tsx` },
+    output: { dir: sdkDist, format: 'es', entryFileNames: '[name].[hash:10].js', hashCharacters: 'hex' },
+    plugins: [
+      nodeResolve({ browser: true }),
+      squeezeStyles,
+      strip([sdk], 'ES2020'),
+      squeeze(),
+      hashed('ui', /^avow-ui\..*\.js$/),
+    ],
+  },
+
+  // The account page: the loader imports it where it finds an <avow-settings>.
+  settings: {
+    input: { 'avow-settings': `${sdk}/ui/settings/mount.tsx` },
+    output: { dir: sdkDist, format: 'es', entryFileNames: '[name].[hash:10].js', hashCharacters: 'hex' },
+    plugins: [
+      nodeResolve({ browser: true }),
+      squeezeStyles,
+      strip([sdk], 'ES2020'),
+      squeeze(),
+      hashed('settings', /^avow-settings\..*\.js$/),
+    ],
+  },
+
+  // Those who bundle @avow/sdk themselves, and the server, which merges the labels into notices.
+  sdk: {
+    input: [
+      `${sdk}/index.ts`,
+      `${sdk}/testing.ts`,
+      `${sdk}/labels/index.ts`,
+      `${sdk}/ui/mount.tsx`,
+      `${sdk}/ui/settings/mount.tsx`,
+    ],
+    output: { dir: `${sdkDist}/esm`, format: 'es', preserveModules: true, preserveModulesRoot: sdk },
+    external: isPackage,
+    plugins: [stripWithTypes(sdk, `${sdkDist}/esm`)],
+  },
+
+  // Node: those who embed the server, the `avow` program, and the verifier on its own.
+  server: {
+    input: ['index.ts', 'cli/avow.ts', 'verify/bundle.ts'].map((path) => `packages/server/src/${path}`),
+    output: {
+      dir: 'packages/server/dist',
+      format: 'es',
+      preserveModules: true,
+      preserveModulesRoot: 'packages/server/src',
+    },
+    external: isPackage,
+    plugins: [stripWithTypes('packages/server/src', 'packages/server/dist')],
+  },
+
+  // Node: `npm start`.
+  demo: {
+    input: 'demo/src/main.ts',
+    output: { file: 'demo/dist/main.js', format: 'es' },
+    external: isPackage,
+    plugins: [strip(['demo/src'])],
+  },
+
+  // The dashboard's pages, held until consent: the demo's own analytics.
+  analytics: {
+    input: 'demo/src/web/analytics.ts',
+    output: { file: 'demo/dist/web/analytics.js', format: 'iife' },
+    plugins: [nodeResolve({ browser: true }), strip(['demo/src'], 'ES2020'), squeeze()],
+  },
+
+  // The dashboard's pages.
+  dashboard: {
+    input: 'demo/src/web/dashboard.ts',
+    output: { file: 'demo/dist/web/dashboard.js', format: 'es' },
+    plugins: [nodeResolve({ browser: true }), strip(['demo/src', 'packages/sdk/src'], 'ES2020'), squeeze()],
+  },
+
+  // The privacy team's page: verifies proofs in the browser, so the verifier is inside.
+  privacy: {
+    input: 'demo/src/web/privacy.ts',
+    output: { file: 'demo/dist/web/privacy.js', format: 'es' },
+    plugins: [webHash, nodeResolve({ browser: true }), strip(['demo/src', 'packages/server/src'], 'ES2020'), squeeze()],
+  },
+}
+
+const inputs = ({ input }) => (typeof input === 'string' ? [input] : Object.values(input))
+
+export default Object.values(builds).filter((build) => inputs(build).every((path) => existsSync(path)))
