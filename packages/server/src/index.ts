@@ -5,6 +5,7 @@ export {
   parsePort,
   parseRateLimit,
   readConfig,
+  readKeys,
   readPolicy,
   type SiteOptions,
 } from './config.js'
@@ -15,3 +16,4 @@ export { type Scripts, siteScript } from './routes/script.js'
 export { createMemoryStorage } from './storage/memory.js'
 export { openSqliteStorage } from './storage/sqlite.js'
 export { LockedError, OriginError, type Storage } from './storage/storage.js'
+export { formatKeys, generateKey, KeyringError } from './vault/keyring.js'

@@ -42,6 +42,8 @@ export interface AvowOptions {
   readonly escrow?: string
   /** Names this process in the escrow; several nodes need names of their own. */
   readonly node?: string
+  /** Entries in one commit at most; for benches. */
+  readonly batchLimit?: number
   /** Another escrow than a folder. */
   readonly escrowOf?: (site: string) => Escrow
   /** The 32-byte Ed25519 seed a site's log is signed with; a file in `data` by default. `isNew`: nothing is signed yet. */
@@ -154,7 +156,9 @@ async function openLogs(
     const escrow =
       options.escrowOf?.(log) ??
       openFileEscrow(options.escrow ?? path.join(options.data, 'escrow'), log, options.node ?? 'node')
-    ledgers.set(log, await Ledger.open({ log, store, signer: createSigner(origin, seed), keyring, escrow, now, warn }))
+    const limit = options.batchLimit === undefined ? {} : { batchLimit: options.batchLimit }
+    const signer = createSigner(origin, seed)
+    ledgers.set(log, await Ledger.open({ log, store, signer, keyring, escrow, now, warn, ...limit }))
   }
   return ledgers
 }

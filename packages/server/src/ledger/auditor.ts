@@ -13,9 +13,13 @@ const TILE_CACHE_LIMIT = 2048
 /** Reads a tile's hashes so far; null where there is none. */
 export type LoadTile = (level: number, n: number) => Promise<Uint8Array | null>
 
+class NotInMemory extends Error {}
+
 export class Auditor {
   readonly #load: LoadTile
   readonly #tiles = new Map<string, Uint8Array>()
+  /** Nodes between the tiles' levels, folded once: those that the proofs of one batch share. */
+  #memory: ReadNode | null = null
 
   constructor(load: LoadTile) {
     this.#load = load
@@ -23,6 +27,7 @@ export class Auditor {
 
   /** Takes tiles that were just written, so that fresh entries are proved without reading them back. */
   remember(tiles: readonly TileRow[]): void {
+    this.#memory = null
     for (const { level, n, hashes } of tiles) {
       const key = `${level}/${n}`
       // Taken out and put back, so that the first key is always the one unused for longest.
@@ -45,18 +50,41 @@ export class Auditor {
 
   /** Inclusion proofs of these entries in the tree of `size`. */
   async inclusion(indexes: readonly number[], size: number): Promise<Uint8Array[][]> {
-    const read = await this.#reader(indexes.flatMap((index) => inclusionNodes(index, size).flat()))
-    return indexes.map((index) => inclusionProof(index, size, read))
+    return this.#reading(
+      () => indexes.flatMap((index) => inclusionNodes(index, size).flat()),
+      (read) => indexes.map((index) => inclusionProof(index, size, read)),
+    )
   }
 
   /** Proof that the tree of size `from` is a prefix of the tree of size `to`. */
   async consistency(from: number, to: number): Promise<Uint8Array[]> {
-    return consistencyProof(from, to, await this.#reader(consistencyNodes(from, to).flat()))
+    return this.#reading(
+      () => consistencyNodes(from, to).flat(),
+      (read) => consistencyProof(from, to, read),
+    )
   }
 
   /** The root of the tree when it had this size. */
   async root(size: number): Promise<Uint8Array> {
-    return rootOf(size, await this.#reader(coveringNodes(0, size)))
+    return this.#reading(
+      () => coveringNodes(0, size),
+      (read) => rootOf(size, read),
+    )
+  }
+
+  /** From memory where all that is needed is there, as for a fresh entry; else from tiles that are loaded first. */
+  async #reading<T>(nodes: () => NodeId[], fold: (read: ReadNode) => T): Promise<T> {
+    this.#memory ??= nodeReader((level, n) => {
+      const tile = this.#tiles.get(`${level}/${n}`)
+      if (!tile) throw new NotInMemory()
+      return tile
+    })
+    try {
+      return fold(this.#memory)
+    } catch {
+      // Not in memory, or a tile that is narrower there; if it is missing altogether, the long way says so.
+      return fold(await this.#reader(nodes()))
+    }
   }
 
   /** Loads the tiles these nodes lie in, then reads from memory. */

@@ -37,6 +37,8 @@ export interface Appended {
   readonly index: number
   /** True if the key stood already and nothing was appended. */
   readonly repeated: boolean
+  /** A consent that was appended just now, so that it needn't be read back. */
+  readonly opened: OpenedConsent | null
 }
 
 /** A key was used before, for something else. */
@@ -63,6 +65,8 @@ export interface LedgerParts {
   readonly escrow: Escrow
   /** Unix milliseconds. */
   readonly now: () => number
+  /** Entries in one commit at most; 1 is for measuring what batches are worth. */
+  readonly batchLimit?: number
   /** Told what an operator must know. */
   readonly warn: (line: string) => void
 }
@@ -108,9 +112,10 @@ export class Ledger {
    */
   static async open(parts: LedgerParts): Promise<Ledger> {
     const { store, signer, escrow, warn, log } = parts
+    // Asked before the store is, for what other nodes append in between is no fork.
+    const escrowed = escrow.highest()
     const { head, edge } = await readHead(store, signer)
     const ledger = new Ledger(parts, head, edge)
-    const escrowed = escrow.highest()
     if (
       escrowed &&
       (escrowed.size > head.size || encodeBase64(await ledger.#auditor.root(escrowed.size)) !== escrowed.root)
@@ -174,7 +179,7 @@ export class Ledger {
     // One turn of the event loop first: requests that are already at the door join the batch.
     await new Promise<void>((resume) => setImmediate(resume))
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, BATCH_LIMIT)
+      const batch = this.#waiting.splice(0, this.#parts.batchLimit ?? BATCH_LIMIT)
       try {
         await this.#write(batch)
       } catch (error) {
@@ -189,13 +194,18 @@ export class Ledger {
     if (this.#fork !== null) throw new ForkError(this.#fork)
     let answers: Answer[] = []
     let tombstones: EscrowedTombstone[] = []
-    let edge = this.#edge
+    // As it is now: `latest` may move on while the store is waited for.
+    const [assumed, assumedEdge] = [this.#head, this.#edge]
+    let edge = assumedEdge
+    // Asked before the store is: what was escrowed by then is in the store by the time its head is read. Asked later, the
+    // next batch of another node would look like a fork to one that was frozen in between.
+    const escrowed = store.isShared ? (escrow.highest()?.size ?? 0) : 0
     const keys = waiting.map(({ draft }) => draft.key)
-    const written = await store.append(keys, this.#edge.size, (standing) => {
+    const written = await store.append(keys, assumed.size, (standing) => {
       answers = []
       tombstones = []
-      this.#requireNoFork(standing)
-      const before = standing.edge ? edgeOf(standing) : this.#edge
+      this.#requireNoFork(standing, assumed, escrowed)
+      const before = standing.edge ? edgeOf(standing) : assumedEdge
       const recordedAt = Math.max(now(), standing.head.recordedAt)
       const composing = this.#compose(waiting, standing, recordedAt, answers, tombstones)
       if (composing.entries.length === 0) return null
@@ -212,9 +222,11 @@ export class Ledger {
     if (written) {
       // Escrow before publishing. Where it fails the batch stands but isn't published, and the next one starts from it.
       escrow.put(written.head, tombstones)
-      // Only now: a commit that failed must leave the edge where it was.
-      this.#head = written.head
-      this.#edge = edge
+      // Only now: a commit that failed must leave the edge where it was. `latest` may have moved on further.
+      if (written.head.size > this.#head.size) {
+        this.#head = written.head
+        this.#edge = edge
+      }
       this.#auditor.remember(written.tiles)
     }
     // Something repeated may stand in a batch of another process, or in one that was never published.
@@ -223,14 +235,13 @@ export class Ledger {
   }
 
   /** Throws if the store's log isn't the one this process, or anyone who shares its escrow, has seen. */
-  #requireNoFork(standing: Standing): void {
-    const { store, escrow, log, warn } = this.#parts
+  #requireNoFork(standing: Standing, assumed: Head, escrowed: number): void {
+    const { log, warn } = this.#parts
     const isRewound =
-      standing.head.size < this.#edge.size ||
-      (this.#edge.size > 0 && (!standing.assumedRoot || hex(standing.assumedRoot) !== hex(this.#head.root)))
-    const escrowed = store.isShared ? (escrow.highest()?.size ?? 0) : 0
+      standing.head.size < assumed.size ||
+      (assumed.size > 0 && (!standing.assumedRoot || hex(standing.assumedRoot) !== hex(assumed.root)))
     if (!isRewound && escrowed <= standing.head.size) return
-    this.#fork = forkMessage(log, standing.head.size, Math.max(escrowed, this.#edge.size))
+    this.#fork = forkMessage(log, standing.head.size, Math.max(escrowed, assumed.size))
     warn(this.#fork)
     throw new ForkError(this.#fork)
   }
@@ -254,12 +265,12 @@ export class Ledger {
       const index = standing.head.size + composing.entries.length
       known.set(hex(key), { index, fingerprint, erased: null })
       const composed = draft.compose(recordedAt)
-      const { row, vault } = this.#sealer.seal(composed, index)
+      const { row, vault, opened } = this.#sealer.seal(composed, index)
       composing.entries.push(row)
       composing.vault.push({ key, fingerprint, erased: null, ...vault })
       if (composed.kind === 'document') composing.documents.push({ ...composed.document, index })
       if (composed.kind === 'tombstone') tombstones.push({ index: composed.body.index, grade: composed.body.grade })
-      answers.push({ index, answer: () => resolve({ index, repeated: false }) })
+      answers.push({ index, answer: () => resolve({ index, repeated: false, opened }) })
     }
     return composing
   }
@@ -420,7 +431,7 @@ function answerRepeated(
 ): void {
   if (before.erased) reject(new ErasedError('the record was erased'))
   else if (!timingSafeEqual(before.fingerprint, fingerprint)) reject(new ConflictError('the key was used before'))
-  else resolve({ index: before.index, repeated: true })
+  else resolve({ index: before.index, repeated: true, opened: null })
 }
 
 /** Its key is of what it erases, so that an erasure that is asked for twice has one tombstone. */

@@ -1,9 +1,9 @@
 /** From a composed entry to what the stores keep of it, and back: commitments, ciphertexts, wrapped secrets. */
 import type { DocumentRow, EntryRow, Forgetting, Grade, VaultRow } from '../storage/storage.js'
 import type { Keyring } from '../vault/keyring.js'
-import { commit, SECRET_SIZE } from './commitment.js'
-import { encodeEntry } from './entry.js'
-import { openSeal, randomSecret, seal } from './seal.js'
+import { commit, commitText, SECRET_SIZE } from './commitment.js'
+import { encodeEntry, jcs } from './entry.js'
+import { openSeal, randomSecret, seal, sealText } from './seal.js'
 
 export type Composed =
   | { readonly kind: 'consent'; readonly subject: Uint8Array; readonly evidence: object; readonly identity: object }
@@ -50,8 +50,8 @@ export class Sealer {
     this.#keyring = keyring
   }
 
-  /** The entry's bytes, its sealed parts, and its secrets wrapped. */
-  seal(composed: Composed, index: number): { row: EntryRow; vault: Pick<VaultRow, 'subject' | 'secrets'> } {
+  /** The entry's bytes, its sealed parts, its secrets wrapped; and a consent as it would be opened again. */
+  seal(composed: Composed, index: number): Sealed {
     switch (composed.kind) {
       case 'document': {
         const { kind, hash, version, language } = composed.document
@@ -59,31 +59,38 @@ export class Sealer {
           kind === 'policy'
             ? encodeEntry({ type: 'policy', v: 1, hash, version })
             : encodeEntry({ type: 'notice', v: 1, hash, language: language!, version })
-        return { row: { entry, sealed: [] }, vault: NOTHING }
+        return { row: { entry, sealed: [] }, vault: NOTHING, opened: null }
       }
       case 'epoch': {
         const { origin, root, size } = composed
-        return { row: { entry: encodeEntry({ type: 'epoch', v: 1, origin, root, size }), sealed: [] }, vault: NOTHING }
+        return {
+          row: { entry: encodeEntry({ type: 'epoch', v: 1, origin, root, size }), sealed: [] },
+          vault: NOTHING,
+          opened: null,
+        }
       }
       case 'tombstone': {
         const secret = randomSecret()
         const entry = encodeEntry({ type: 'tombstone', v: 1, body: commit('body', secret, composed.body) })
         const sealed = [seal(composed.body, secret, this.#associated('tombstone'))]
-        return { row: { entry, sealed }, vault: { subject: null, secrets: this.#wrap(index, secret) } }
+        return { row: { entry, sealed }, vault: { subject: null, secrets: this.#wrap(index, secret) }, opened: null }
       }
       case 'consent': {
         const { evidence, identity, subject } = composed
         const [a, b] = [randomSecret(), randomSecret()]
+        const [evidenceText, identityText] = [jcs(evidence), jcs(identity)]
         const entry = encodeEntry({
+          evidence: commitText('evidence', a, evidenceText),
+          identity: commitText('identity', b, identityText),
           type: 'consent',
           v: 1,
-          evidence: commit('evidence', a, evidence),
-          identity: commit('identity', b, identity),
         })
         const aad = this.#associated('consent')
-        const sealed = [seal(evidence, a, aad), seal(identity, b, aad)]
+        const row = { entry, sealed: [sealText(evidenceText, a, aad), sealText(identityText, b, aad)] }
         // One wrapping for both: half the cost of two.
-        return { row: { entry, sealed }, vault: { subject, secrets: this.#wrap(index, Buffer.concat([a, b])) } }
+        const vault = { subject, secrets: this.#wrap(index, Buffer.concat([a, b])) }
+        const secrets = { evidence: a, identity: b }
+        return { row, vault, opened: { log: this.#log, index, entry: textOf(row), evidence, identity, secrets } }
       }
     }
   }
@@ -141,6 +148,12 @@ export class Sealer {
   #unwrap(index: number, wrapped: Uint8Array): Uint8Array {
     return this.#keyring.unwrap(wrapped, `${this.#log}/${index}`)
   }
+}
+
+interface Sealed {
+  readonly row: EntryRow
+  readonly vault: Pick<VaultRow, 'subject' | 'secrets'>
+  readonly opened: OpenedConsent | null
 }
 
 const NOTHING = { subject: null, secrets: new Uint8Array(0) }

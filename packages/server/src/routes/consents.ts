@@ -17,7 +17,16 @@ import { limitBody, requireJson } from '../middleware/json-body.js'
 import { InputError, Refusal } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
 import { json, problems, stateSchema } from './openapi.js'
-import { findEntry, type LinkedRecord, openLinked, recordsOf, type Site, type Sites, siteOf } from './site.js'
+import {
+  findEntry,
+  isLinked,
+  type LinkedRecord,
+  openLinked,
+  recordsBeside,
+  type Site,
+  type Sites,
+  siteOf,
+} from './site.js'
 
 const answerSchema = z
   .strictObject({
@@ -121,10 +130,10 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
         ...composeRecord(submission, policy, agent, recordedAt),
       }),
     })
-    const records = await recordsOf(site, subject)
-    const opened = records.find(({ log, index }) => log === appended.log && index === appended.index)
-    if (!opened) throw new Error(`entry ${appended.index} was appended and can't be opened`)
-    const state = stateOf(records, site.book.accepts, now())
+    const ledger = site.logs.get(appended.log)!
+    const opened = appended.opened ?? (await ledger.open([appended.index]))[0]
+    if (!opened || !isLinked(opened)) throw new Error(`entry ${appended.index} was appended and can't be opened`)
+    const state = stateOf(await recordsBeside(site, subject, opened), site.book.accepts, now())
     c.header('cache-control', 'no-store')
     return c.json(
       {
@@ -133,7 +142,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
         recordedAt: opened.evidence.recordedAt,
         subject,
         state,
-        receipt: await receiptOf(site.logs.get(appended.log)!, opened),
+        receipt: await receiptOf(ledger, opened),
       },
       appended.repeated ? 200 : 201,
     )

@@ -37,7 +37,8 @@ export interface LinkedRecord extends OpenedConsent {
 }
 
 // The ledger keeps parts without knowing what they are; this is where they get their meaning back.
-const isLinked = (opened: OpenedConsent): opened is LinkedRecord => opened.evidence !== null && opened.identity !== null
+export const isLinked = (opened: OpenedConsent): opened is LinkedRecord =>
+  opened.evidence !== null && opened.identity !== null
 
 export const recordOf = ({ log, index, evidence, identity }: LinkedRecord): ConsentRecord =>
   toRecord(log, index, evidence, identity)
@@ -74,4 +75,18 @@ export async function recordsIn(ledger: Ledger, { blind }: Site, subject: string
 export async function recordsOf(site: Site, subject: string): Promise<LinkedRecord[]> {
   const byLog = await Promise.all([...site.logs.values()].map((ledger) => recordsIn(ledger, site, subject)))
   return byLog.reverse().flat()
+}
+
+/** The same, without opening again the one record that is at hand: for most subjects it is the only one. */
+export async function recordsBeside(site: Site, subject: string, fresh: LinkedRecord): Promise<LinkedRecord[]> {
+  const key = site.blind.subject(subject)
+  const byLog = await Promise.all(
+    [...site.logs.values()].map(async (ledger) => {
+      const others = (await ledger.findSubject(key)).filter(
+        (index) => ledger.log !== fresh.log || index !== fresh.index,
+      )
+      return others.length === 0 ? [] : openLinked(ledger, others)
+    }),
+  )
+  return [...byLog.reverse().flat(), fresh]
 }
