@@ -32,6 +32,8 @@ export interface EscrowedHead {
 export interface Escrow {
   /** The highest head any node put here; null for a new log. */
   highest(): EscrowedHead | null
+  /** Size of the last head this very node put here; null if it never did. */
+  ownSize(): number | null
   tombstones(): EscrowedTombstone[]
   /** Durable when it returns. Throws if it can't be written: then the head must not be published. */
   put(head: { size: number; root: Uint8Array; checkpoint: string }, tombstones: readonly EscrowedTombstone[]): void
@@ -75,6 +77,10 @@ export function openFileEscrow(folder: string, log: string, node: string): Escro
       }
       return highest
     },
+    ownSize() {
+      const sizes = readSlots(readFileSync(headFile)).map((head) => head?.size ?? -1)
+      return Math.max(...sizes) < 0 ? null : Math.max(...sizes)
+    },
     tombstones: () => filesOf('tombstones').flatMap((file) => parseTombstones(readFileSync(file, 'utf8'))),
     put(head, forgotten) {
       if (forgotten.length > 0) {
@@ -103,6 +109,7 @@ export function createMemoryEscrow(): Escrow {
   const forgotten: EscrowedTombstone[] = []
   return {
     highest: () => highest,
+    ownSize: () => highest?.size ?? null,
     tombstones: () => [...forgotten],
     put(head, tombstones) {
       forgotten.push(...tombstones)

@@ -96,6 +96,7 @@ export class Ledger {
   #fork: string | null = null
   #waiting: Waiting[] = []
   #writing: Promise<void> | null = null
+  #tellGrown: () => void = () => {}
 
   private constructor(parts: LedgerParts, head: Head, edge: TileEdge) {
     this.origin = parts.signer.name
@@ -170,6 +171,11 @@ export class Ledger {
     })
   }
 
+  /** Has `tell` called after each batch that this process published. It must return at once, and not throw. */
+  onGrown(tell: () => void): void {
+    this.#tellGrown = tell
+  }
+
   /** Resolves when everything handed to `append` so far is answered. */
   async settled(): Promise<void> {
     await this.#writing
@@ -228,6 +234,7 @@ export class Ledger {
         this.#edge = edge
       }
       this.#auditor.remember(written.tiles)
+      this.#tellGrown()
     }
     // Something repeated may stand in a batch of another process, or in one that was never published.
     if (answers.some(({ index }) => index >= this.#head.size)) await this.#refresh()
@@ -337,8 +344,10 @@ export class Ledger {
    */
   async #finishErasures(): Promise<void> {
     await this.#carryOut(this.#parts.escrow.tombstones())
-    // The escrow follows the commit, so the last batch alone may hold tombstones that it doesn't.
-    const from = this.#parts.escrow.highest()?.size ?? 0
+    // The escrow follows the commit, so only what this node wrote last may hold tombstones that it doesn't: other nodes
+    // may have gone on since, but they finish their own.
+    const { escrow } = this.#parts
+    const from = escrow.ownSize() ?? escrow.highest()?.size ?? 0
     const found = await this.tombstones(from, this.#head.size)
     await this.#carryOut(found.map(({ body }) => body))
   }

@@ -75,7 +75,7 @@ class MemoryLog implements LogStore {
   async forget(changes: readonly Forgetting[]) {
     for (const { index, grade, secrets } of changes) {
       const row = this.#vault[index]
-      if (!row) continue
+      if (!row || row.erased === 'erase') continue
       const fingerprint = new Uint8Array(row.fingerprint.length)
       this.#vault[index] = { ...row, subject: null, fingerprint, secrets, erased: grade }
       this.#keys.set(hex(row.key), { index, fingerprint, erased: grade })

@@ -131,7 +131,10 @@ export interface LogStore {
   vaultRow(index: number): Promise<VaultRow | null>
   /** One past the highest index the vault has a row for, past the head or not. */
   vaultSize(): Promise<number>
-  /** Forgets, durably; what is overwritten is not left in the files where the database can help it. Repeating it changes nothing. */
+  /**
+   * Forgets, durably; what is overwritten is not left in the files where the database can help it. Repeating it changes
+   * nothing, and what was erased whole stays so, whatever was composed before that and comes late.
+   */
   forget(changes: readonly Forgetting[]): Promise<void>
   /** Replaces wrapped secrets in `[start, end)` by what `convert` answers, null leaving one as it is; one transaction. */
   rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null): Promise<void>
