@@ -1,6 +1,6 @@
 /**
  * Consents durably acknowledged per second, beside an empty handler and beside one commit per request, in one run:
- * `node bench/ingest/run.mjs [--seconds 10] [--connections 64] [--only empty,avow]`. The load is wrk (Debian), a process of its own.
+ * `node bench/ingest/run.mjs [--seconds 10] [--connections 64] [--only empty,thread]`. The load is wrk (Debian), a process of its own.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -12,7 +12,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '10' },
     connections: { type: 'string', default: '64' },
-    only: { type: 'string', default: 'empty,avow,single' },
+    only: { type: 'string', default: 'empty,thread,main,single' },
     port: { type: 'string', default: '8931' },
   },
 })

@@ -5,7 +5,7 @@
 import {
   closeSync,
   existsSync,
-  fdatasyncSync,
+  fdatasync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import type { Grade } from '../storage/storage.js'
 import { encodeBase64 } from './base64.js'
 
@@ -35,10 +36,15 @@ export interface Escrow {
   /** Size of the last head this very node put here; null if it never did. */
   ownSize(): number | null
   tombstones(): EscrowedTombstone[]
-  /** Durable when it returns. Throws if it can't be written: then the head must not be published. */
-  put(head: { size: number; root: Uint8Array; checkpoint: string }, tombstones: readonly EscrowedTombstone[]): void
+  /** Durable when it resolves. Rejects if it can't be written: then the head must not be published. One at a time. */
+  put(
+    head: { size: number; root: Uint8Array; checkpoint: string },
+    tombstones: readonly EscrowedTombstone[],
+  ): Promise<void>
   close(): void
 }
+
+const datasync = promisify(fdatasync)
 
 /** A slot holds one head, padded, so that writing it never changes the file's size. A checkpoint with witnesses is under 4 KiB. */
 const SLOT_BYTES = 8192
@@ -82,10 +88,10 @@ export function openFileEscrow(folder: string, log: string, node: string): Escro
       return Math.max(...sizes) < 0 ? null : Math.max(...sizes)
     },
     tombstones: () => filesOf('tombstones').flatMap((file) => parseTombstones(readFileSync(file, 'utf8'))),
-    put(head, forgotten) {
+    async put(head, forgotten) {
       if (forgotten.length > 0) {
         writeSync(tombstones, forgotten.map(({ index, grade }) => `${index} ${grade}\n`).join(''))
-        fdatasyncSync(tombstones)
+        await datasync(tombstones)
       }
       const text = JSON.stringify({ size: head.size, root: encodeBase64(head.root), checkpoint: head.checkpoint })
       const bytes = Buffer.byteLength(text)
@@ -93,8 +99,9 @@ export function openFileEscrow(folder: string, log: string, node: string): Escro
       slot.fill(' ')
       slot.write(text)
       writeSync(heads, slot, 0, SLOT_BYTES, turn * SLOT_BYTES)
-      fdatasyncSync(heads)
       turn = 1 - turn
+      // Awaited in the thread pool: this is the one fsync that would keep requests waiting.
+      await datasync(heads)
     },
     close() {
       closeSync(heads)
@@ -111,7 +118,7 @@ export function createMemoryEscrow(): Escrow {
     highest: () => highest,
     ownSize: () => highest?.size ?? null,
     tombstones: () => [...forgotten],
-    put(head, tombstones) {
+    async put(head, tombstones) {
       forgotten.push(...tombstones)
       if (head.size >= (highest?.size ?? 0)) highest = { ...head, root: encodeBase64(head.root) }
     },

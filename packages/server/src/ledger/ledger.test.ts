@@ -263,7 +263,7 @@ describe('forgetting', () => {
     const { parts, ledger, log } = await testLedger()
     await ledger.append(draft('a'))
     const before = createMemoryEscrow()
-    before.put(ledger.head, [])
+    await before.put(ledger.head, [])
     const forget = log.forget.bind(log)
     log.forget = () => Promise.reject(new Error('killed'))
     await expect(ledger.erase([0], 'erase', 'request')).rejects.toThrow('killed')
@@ -311,7 +311,7 @@ describe('the fork guard', () => {
   test('a log behind its escrow is read, not appended to, and the cure is said', async () => {
     const { parts, ledger } = await testLedger()
     await ledger.append(draft('a'))
-    parts.escrow.put({ ...ledger.head, size: 5 }, [])
+    await parts.escrow.put({ ...ledger.head, size: 5 }, [])
     const { ledger: restored } = await testLedger(parts)
     expect(restored.fork).toMatch(/stands at 1 entries, and 5 were published.*recover --new-epoch/)
     await expect(restored.append(draft('b'))).rejects.toThrow(ForkError)
@@ -355,9 +355,7 @@ describe('the fork guard', () => {
     const { parts, ledger } = await testLedger()
     await ledger.append(draft('a'))
     const put = parts.escrow.put
-    parts.escrow.put = () => {
-      throw new Error('escrow full')
-    }
+    parts.escrow.put = () => Promise.reject(new Error('escrow full'))
     await expect(ledger.append(draft('b'))).rejects.toThrow('escrow full')
     expect(ledger.head.size).toBe(1)
     parts.escrow.put = put

@@ -131,7 +131,7 @@ export class Ledger {
       warn(`the vault of ${log} is older than its ledger: the last ${lost} entries can't be opened any more`)
     await ledger.#finishErasures()
     // What was committed and not yet escrowed when the process died is as good as any other head.
-    if (head.size > 0 && head.size !== escrowed?.size) escrow.put(head, [])
+    if (head.size > 0 && head.size !== escrowed?.size) await escrow.put(head, [])
     return ledger
   }
 
@@ -227,7 +227,7 @@ export class Ledger {
     })
     if (written) {
       // Escrow before publishing. Where it fails the batch stands but isn't published, and the next one starts from it.
-      escrow.put(written.head, tombstones)
+      await escrow.put(written.head, tombstones)
       // Only now: a commit that failed must leave the edge where it was. `latest` may have moved on further.
       if (written.head.size > this.#head.size) {
         this.#head = written.head
@@ -295,7 +295,7 @@ export class Ledger {
     }
     // A write that went on meanwhile may have moved this process further than what was read.
     if (head.size <= this.#head.size) return
-    escrow.put(head, [])
+    await escrow.put(head, [])
     if (head.size <= this.#head.size) return
     this.#head = head
     this.#edge = edge
@@ -322,7 +322,7 @@ export class Ledger {
     const appended = await Promise.all(due.map((index) => this.append(tombstoneDraft({ at, grade, index, ground }))))
     // A tombstone that stood already is of an erasure that failed half-way, perhaps before it reached the escrow.
     const repeated = due.filter((_, i) => appended[i]?.repeated).map((index) => ({ index, grade }))
-    if (repeated.length > 0) escrow.put(this.#head, repeated)
+    if (repeated.length > 0) await escrow.put(this.#head, repeated)
     await this.#carryOut(due.map((index) => ({ index, grade })))
   }
 

@@ -117,6 +117,11 @@ function scrub(db: Database.Database): void {
   db.pragma('wal_checkpoint(TRUNCATE)')
 }
 
+export interface SecretsRow {
+  readonly index: number
+  readonly secrets: Uint8Array
+}
+
 interface HeadRow {
   size: number
   root: Buffer
@@ -124,7 +129,7 @@ interface HeadRow {
   recorded_at: number
 }
 
-class SqliteLog implements LogStore {
+export class SqliteLog implements LogStore {
   // The ledger's file is held exclusively.
   readonly isShared = false
   readonly #statements
@@ -207,6 +212,13 @@ class SqliteLog implements LogStore {
   }
 
   async append(keys: readonly Uint8Array[], assumedSize: number, build: (standing: Standing) => Batch | null) {
+    const batch = build(this.standing(keys, assumedSize))
+    if (batch) this.commit(batch)
+    return batch
+  }
+
+  /** The first half of an append. Nobody else writes to the file, so nothing changes until the second. */
+  standing(keys: readonly Uint8Array[], assumedSize: number): Standing {
     const head = this.#head()
     const known = new Map<string, Known>()
     for (const key of keys) {
@@ -214,17 +226,16 @@ class SqliteLog implements LogStore {
       if (found) known.set(hex(key), found)
     }
     const edge = head.size === assumedSize ? null : this.#statements.edge.all(this.#site)
-    const batch = build({
-      head,
-      known,
-      edge,
-      assumedRoot: this.#statements.rootAt.get(this.#site, assumedSize) ?? null,
-    })
-    if (!batch) return null
+    return { head, known, edge, assumedRoot: this.#statements.rootAt.get(this.#site, assumedSize) ?? null }
+  }
+
+  /** The second half. Throws, nothing being appended, if it can't be written. */
+  commit(batch: Batch): void {
+    const from = batch.head.size - batch.entries.length
+    if (from !== this.#head().size) throw new Error(`a batch from ${from} does not extend the log of ${this.#site}`)
     // If the second fails, vault rows without their entries are past the head: unseen, and gone at the next append.
-    writing(() => this.#vault.transaction(() => this.#writeVault(head.size, batch.vault)).immediate())
-    writing(() => this.#ledger.transaction(() => this.#writeLedger(head.size, batch)).immediate())
-    return batch
+    writing(() => this.#vault.transaction(() => this.#writeVault(from, batch.vault)).immediate())
+    writing(() => this.#ledger.transaction(() => this.#writeLedger(from, batch)).immediate())
   }
 
   async rootAt(size: number) {
@@ -252,14 +263,24 @@ class SqliteLog implements LogStore {
   }
 
   async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
-    const { secrets, setSecrets } = this.#statements
+    const converted = this.secrets(start, end).map(({ index, secrets }) => ({
+      index,
+      secrets: convert(index, secrets),
+    }))
+    this.replaceSecrets(converted.filter((row): row is SecretsRow => row.secrets !== null))
+  }
+
+  /** Wrapped secrets of `[start, end)`. */
+  secrets(start: number, end: number): SecretsRow[] {
+    return this.#statements.secrets.all(this.#site, start, end).map(({ idx, secrets }) => ({ index: idx, secrets }))
+  }
+
+  replaceSecrets(rows: readonly SecretsRow[]): void {
+    const { setSecrets } = this.#statements
     writing(() => {
       this.#vault
         .transaction(() => {
-          for (const row of secrets.all(this.#site, start, end)) {
-            const converted = convert(row.idx, row.secrets)
-            if (converted) setSecrets.run(converted, this.#site, row.idx)
-          }
+          for (const { index, secrets } of rows) setSecrets.run(secrets, this.#site, index)
         })
         .immediate()
       scrub(this.#vault)
