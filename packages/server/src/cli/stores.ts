@@ -1,9 +1,9 @@
 /** The stores that a command works on: SQLite files in a folder, or two PostgreSQL databases. */
 
 import { InputError } from '../problem.js'
-import { openPostgresStorage } from '../storage/postgres.js'
-import { openSqliteStorage } from '../storage/sqlite.js'
-import type { Storage } from '../storage/storage.js'
+import { openPostgresKeys, openPostgresStorage } from '../storage/postgres.js'
+import { openSqliteKeys, openSqliteStorage } from '../storage/sqlite.js'
+import type { OpenedKeys, Storage } from '../storage/storage.js'
 
 /** Flags that several commands share; `AVOW_DATA`, `AVOW_DATABASE` and `AVOW_VAULT` stand in for them. */
 export const STORE_OPTIONS = {
@@ -18,6 +18,11 @@ export interface StoreChoice {
   readonly database: string
   /** `postgres://…` of the vault. */
   readonly vault: string
+}
+
+/** The API keys of these stores, also while a server runs on them. */
+export function openKeys({ data, vault }: StoreChoice): Promise<OpenedKeys> {
+  return vault ? openPostgresKeys(vault) : openSqliteKeys(data)
 }
 
 export async function openStores({ data, database, vault }: StoreChoice): Promise<Storage> {

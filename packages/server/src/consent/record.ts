@@ -15,6 +15,12 @@ export const uuidv7 = z
   .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'a lower-case UUIDv7')
 const browserAction = z.enum(['accept-all', 'reject-all', 'save', 'withdraw'])
 
+/** Looked at before `z.record` reads it, which passes over `__proto__` in silence. */
+const choicesSchema = z
+  .custom((choices) => !Object.hasOwn(Object(choices), '__proto__'), 'categories of the policy')
+  .pipe(z.record(categoryName, z.boolean()))
+  .openapi({ type: 'object', additionalProperties: { type: 'boolean' } })
+
 /** `POST /v1/consents`. */
 export const submissionSchema = z
   .strictObject({
@@ -23,7 +29,7 @@ export const submissionSchema = z
     // 16 bytes are 22 characters, of which the last carries two bits only.
     secret: z.string().regex(/^[A-Za-z0-9_-]{21}[AQgw]$/, '16 bytes in base64url'),
     action: browserAction,
-    choices: z.record(categoryName, z.boolean()),
+    choices: choicesSchema,
     policy: z.strictObject({ version: z.string().min(1).max(32), hash }),
     notice: z.strictObject({ hash, language: z.string().min(2).max(35) }),
     ui: z.string().regex(/^[\w-]{1,64}$/, 'the hash in the name of the UI file'),

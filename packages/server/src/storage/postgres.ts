@@ -21,6 +21,7 @@ import {
   type KeyStore,
   type Known,
   type LogStore,
+  type OpenedKeys,
   OriginError,
   type Standing,
   type Storage,
@@ -493,7 +494,12 @@ export async function openPostgresStorage(options: PostgresOptions): Promise<Sto
 }
 
 /** Opens only the vault, for making keys while servers run beside. */
-export async function openPostgresKeys(url: string): Promise<{ keys: KeyStore; close(): Promise<void> }> {
+export async function openPostgresKeys(url: string): Promise<OpenedKeys> {
   const vault = await openDatabase('vault', url, VAULT_MIGRATIONS)
-  return { keys: keyStore(vault), close: () => vault.close() }
+  return {
+    keys: keyStore(vault),
+    vaultValues: async () =>
+      (await vault.rows<{ name: string }>('SELECT name FROM avow_vault_values')).map(({ name }) => name),
+    close: () => vault.close(),
+  }
 }

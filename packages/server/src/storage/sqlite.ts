@@ -3,7 +3,7 @@
  * is NORMAL, which can lose acknowledged commits in a power cut. The ledger's file is held exclusively, so that two
  * processes can't each extend the same head; the vault's is not, so that keys can be made while the server runs.
  */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { migrate } from './migrate.js'
@@ -19,6 +19,7 @@ import {
   type Known,
   LockedError,
   type LogStore,
+  type OpenedKeys,
   OriginError,
   type Standing,
   type Storage,
@@ -85,6 +86,10 @@ function openFile(file: string, exclusive: boolean, migrations: readonly string[
     // Takes the exclusive lock now, at start, and not in the middle of the first append.
     if (exclusive) db.exec('BEGIN IMMEDIATE; COMMIT')
     if (db.pragma('synchronous', { simple: true }) !== 2) throw new Error(`${file}: synchronous is not FULL`)
+    // A damaged table is to be found now, and not in the middle of an answer. Reading all of a large file would take too
+    // long: what is looked at is where each table starts.
+    const tables = db.prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all()
+    for (const table of tables) db.prepare(`SELECT 1 FROM "${table}" LIMIT 1`).get()
     return db
   } catch (error) {
     db.close()
@@ -437,9 +442,15 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
   }
 }
 
-/** Opens only `vault.db` of `folder`, for making keys while a server runs beside. */
-export async function openSqliteKeys(folder: string): Promise<{ keys: KeyStore; close(): void }> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const vault = openFile(path.join(folder, 'vault.db'), false, VAULT_MIGRATIONS)
-  return { keys: keyStore(vault), close: () => vault.close() }
+/**
+ * Opens only `vault.db` of `folder`, for making keys while a server runs beside. Rejects if it isn't there: a key in a
+ * vault that nobody serves from would open nothing.
+ */
+export async function openSqliteKeys(folder: string): Promise<OpenedKeys> {
+  const file = path.join(folder, 'vault.db')
+  if (!existsSync(file))
+    throw new Error(`${file} is not there: start the server on this folder first, or name another with AVOW_DATA`)
+  const vault = openFile(file, false, VAULT_MIGRATIONS)
+  const names = vault.prepare<[], string>('SELECT name FROM vault_values').pluck()
+  return { keys: keyStore(vault), vaultValues: async () => names.all(), close: async () => void vault.close() }
 }

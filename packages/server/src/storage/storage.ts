@@ -165,6 +165,14 @@ export interface KeyStore {
   list(): Promise<ApiKeyRow[]>
 }
 
+/** The API keys alone, without the logs. */
+export interface OpenedKeys {
+  readonly keys: KeyStore
+  /** Names of the values that the vault holds. */
+  vaultValues(): Promise<string[]>
+  close(): Promise<void>
+}
+
 export interface Storage {
   readonly keys: KeyStore
   /** Names of the logs there are. */
