@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util'
 import { createApiKey, SCOPES, type Scope } from '../middleware/api-key.js'
 import { InputError } from '../problem.js'
+import { blindedSites } from '../vault/blind.js'
 import { openKeys, STORE_OPTIONS } from './stores.js'
 
 export async function keys(args: string[]): Promise<number> {
@@ -32,9 +33,10 @@ export async function keys(args: string[]): Promise<number> {
   )
   const store = await openKeys(values)
   try {
-    const logs = await store.logs()
-    if (!logs.includes(values.site))
-      throw new InputError('--site', `a site that is served from here: ${logs.join(', ') || 'none yet'}`)
+    const sites = blindedSites(await store.vaultValues())
+    if (!sites.includes(values.site)) {
+      throw new InputError('--site', `a site that is served from here: ${sites.join(', ') || 'none yet'}`)
+    }
     await store.keys.add(row)
   } finally {
     await store.close()

@@ -14,7 +14,12 @@ export interface Blinder {
 }
 
 /** Where a site's key is kept, wrapped. */
-const placeOf = (site: string) => `blind-index/${site}`
+const PLACE = 'blind-index/'
+const placeOf = (site: string) => PLACE + site
+
+/** The sites that a vault, by the names of its values, has been opened for. */
+export const blindedSites = (names: readonly string[]): string[] =>
+  names.filter((name) => name.startsWith(PLACE)).map((name) => name.slice(PLACE.length))
 
 /**
  * The key is random, made once for each site, never derived from a key-encryption key: rotating that must not move what
