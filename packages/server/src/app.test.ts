@@ -324,6 +324,8 @@ describe('the audit API', () => {
     await expectProblem(await avow.app.request(`/log/${SITE}/checkpoint`, { headers }), 403, 'forbidden')
     await expectProblem(await avow.app.request(`/log/${SITE}/checkpoint`), 401, 'unauthorized')
     expect((await avow.app.request('/log/other/checkpoint', { headers })).status).toBe(200)
+    const tile = await avow.app.request('/log/other/tile/0/000.p/3', { headers })
+    expect(tile.headers.get('cache-control')).toMatch(/^private, /)
   })
 })
 

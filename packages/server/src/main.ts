@@ -7,9 +7,11 @@ import type { SiteOptions } from './config.js'
 import { noticesOf, type Policy, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
 import { epochsOf } from './ledger/epoch.js'
 import { type Escrow, openFileEscrow } from './ledger/escrow.js'
+import { createKeptCheckpoint, openKeptCheckpoint } from './ledger/kept-checkpoint.js'
 import { Ledger } from './ledger/ledger.js'
 import { createSigner } from './ledger/signer.js'
 import { createApiKey, type Scope } from './middleware/api-key.js'
+import { type Outside, type Outsiders, realOutside, startOutsiders, type Witnessing } from './outsiders.js'
 import { readScripts, type Scripts } from './routes/script.js'
 import type { Site } from './routes/site.js'
 import { readSeed, seedFile } from './signing-key.js'
@@ -44,6 +46,12 @@ export interface AvowOptions {
   readonly node?: string
   /** Entries in one commit at most; for benches. */
   readonly batchLimit?: number
+  /** A command, or an http(s) address, that is handed the checkpoint at start and every hour; null for none. */
+  readonly anchor?: string | null
+  /** Witnesses that cosign the checkpoints which are served; null for none. */
+  readonly witnessing?: Witnessing | null
+  /** How outsiders are reached; the real world by default. */
+  readonly outside?: Outside
   /** Another escrow than a folder. */
   readonly escrowOf?: (site: string) => Escrow
   /** The 32-byte Ed25519 seed a site's log is signed with; a file in `data` by default. `isNew`: nothing is signed yet. */
@@ -71,9 +79,14 @@ export interface Avow {
 export async function createAvow(options: AvowOptions): Promise<Avow> {
   const now = options.now ?? Date.now
   const storage = options.storage ?? (await openSqliteStorage(options.data))
+  const outsiders: Outsiders[] = []
   try {
     const sites = new Map<string, Site>()
-    for (const site of options.sites) sites.set(site.site, await openSite(options, site, storage, now))
+    for (const one of options.sites) {
+      const { site, outsiders: held } = await openSite(options, one, storage, now)
+      sites.set(site.name, site)
+      outsiders.push(held)
+    }
     const app = createApp({
       sites,
       keys: storage.keys,
@@ -102,10 +115,12 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       },
       async close() {
         await Promise.all([...sites.values()].map(({ ledger }) => ledger.settled()))
+        await Promise.all(outsiders.map((held) => held.close()))
         await storage.close()
       },
     }
   } catch (error) {
+    await Promise.all(outsiders.map((held) => held.close()))
     await storage.close()
     throw error
   }
@@ -116,7 +131,7 @@ async function openSite(
   site: AvowOptions['sites'][number],
   storage: Storage,
   now: () => number,
-): Promise<Site> {
+): Promise<{ site: Site; outsiders: Outsiders }> {
   const policy = parsePolicy(site.policy)
   const keyring = createKeyring(options.keys)
   // First of all: with the wrong key nothing may be written, and this is what tells.
@@ -128,7 +143,27 @@ async function openSite(
   const earlier = (await Promise.all([...logs.values()].reverse().map((log) => log.documents()))).flat()
   if (ledger.fork === null) await publish(ledger, blind, await due(ledger, earlier, policy, notices))
   const book = new PolicyBook(await ledger.documents(), policy, notices)
-  return { name: site.site, ledger, logs, book, blind, origins: new Set(site.origins), publicLog: site.publicLog }
+  const outsiders = startOutsiders(logs.values(), {
+    anchor: options.anchor ?? null,
+    witnessing: options.witnessing ?? null,
+    keptOf: (log) =>
+      options.escrowOf ? createKeptCheckpoint() : openKeptCheckpoint(escrowFolder(options), log, nodeName(options)),
+    outside: options.outside ?? realOutside,
+    warn: options.log ?? console.error,
+  })
+  return {
+    site: {
+      name: site.site,
+      ledger,
+      logs,
+      publications: outsiders.publications,
+      book,
+      blind,
+      origins: new Set(site.origins),
+      publicLog: site.publicLog,
+    },
+    outsiders,
+  }
 }
 
 /** What the newest log lacks: all that earlier epochs published, so that it can still be cited, and today's policy. */
@@ -153,15 +188,16 @@ async function openLogs(
   for (const log of names) {
     const { origin, log: store } = await openLog(options, log, storage)
     const seed = seedOf(site, names.length === 1 && (await store.head()).size === 0)
-    const escrow =
-      options.escrowOf?.(log) ??
-      openFileEscrow(options.escrow ?? path.join(options.data, 'escrow'), log, options.node ?? 'node')
+    const escrow = options.escrowOf?.(log) ?? openFileEscrow(escrowFolder(options), log, nodeName(options))
     const limit = options.batchLimit === undefined ? {} : { batchLimit: options.batchLimit }
     const signer = createSigner(origin, seed)
     ledgers.set(log, await Ledger.open({ log, store, signer, keyring, escrow, now, warn, ...limit }))
   }
   return ledgers
 }
+
+const escrowFolder = ({ escrow, data }: AvowOptions) => escrow ?? path.join(data, 'escrow')
+const nodeName = ({ node }: AvowOptions) => node ?? 'node'
 
 async function openLog(
   options: AvowOptions,

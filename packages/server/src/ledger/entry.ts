@@ -126,7 +126,8 @@ function isInOrder(value: unknown): boolean {
   if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false
   let last = ''
   for (const key in value) {
-    if (key < last || !(key as Scalar).isWellFormed?.() || !isInOrder((value as Record<string, unknown>)[key])) return false
+    if (key < last || !(key as Scalar).isWellFormed?.() || !isInOrder((value as Record<string, unknown>)[key]))
+      return false
     last = key
   }
   return true

@@ -58,7 +58,10 @@ export function openFileEscrow(folder: string, log: string, node: string): Escro
   const headFile = path.join(folder, `${log}.${node}.head`)
   const isNew = !existsSync(headFile)
   const heads = openSync(headFile, isNew ? 'w+' : 'r+', 0o600)
-  const tombstones = openSync(path.join(folder, `${log}.${node}.tombstones`), 'a', 0o600)
+  const tombstoneFile = path.join(folder, `${log}.${node}.tombstones`)
+  const tombstones = openSync(tombstoneFile, 'a', 0o600)
+  // The next line would go on a line that a crash cut short, and both would be lost.
+  if (!/(^|\n)$/.test(readFileSync(tombstoneFile, 'utf8'))) writeSync(tombstones, '\n')
   if (isNew) {
     writeSync(heads, Buffer.alloc(2 * SLOT_BYTES, ' '), 0, 2 * SLOT_BYTES, 0)
     fsyncSync(heads)
@@ -129,7 +132,11 @@ export function createMemoryEscrow(): Escrow {
 function readSlots(bytes: Buffer): (EscrowedHead | null)[] {
   return [0, 1].map((slot) => {
     try {
-      return JSON.parse(bytes.toString('utf8', slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES))
+      const head = JSON.parse(bytes.toString('utf8', slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES)) as EscrowedHead
+      // A slot that was cut in the middle goes on with what stood there before, and may well be JSON: a root of two halves
+      // would be taken for a fork. The checkpoint comes last and says the same once more.
+      const [, size, root] = head.checkpoint.split('\n')
+      return size === String(head.size) && root === head.root ? head : null
     } catch {
       // Empty, or torn by a crash while it was written: the other one is whole.
       return null

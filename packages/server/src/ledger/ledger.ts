@@ -96,6 +96,8 @@ export class Ledger {
   #fork: string | null = null
   #waiting: Waiting[] = []
   #writing: Promise<void> | null = null
+  /** Tombstones in the log that the escrow could not take yet: they go with the next head, which covers them. */
+  #owed: EscrowedTombstone[] = []
   #tellGrown: () => void = () => {}
 
   private constructor(parts: LedgerParts, head: Head, edge: TileEdge) {
@@ -129,9 +131,10 @@ export class Ledger {
     const lost = head.size - (await store.vaultSize())
     if (lost > 0)
       warn(`the vault of ${log} is older than its ledger: the last ${lost} entries can't be opened any more`)
-    await ledger.#finishErasures()
-    // What was committed and not yet escrowed when the process died is as good as any other head.
-    if (head.size > 0 && head.size !== escrowed?.size) await escrow.put(head, [])
+    const unescrowed = await ledger.#finishErasures()
+    // What was committed and not yet escrowed when the process died is as good as any other head. Its tombstones too: they
+    // are looked for past the escrowed head alone, so that nothing else would remember them under an older vault.
+    if (head.size > 0 && (head.size !== escrowed?.size || unescrowed.length > 0)) await escrow.put(head, unescrowed)
     return ledger
   }
 
@@ -227,7 +230,10 @@ export class Ledger {
     })
     if (written) {
       // Escrow before publishing. Where it fails the batch stands but isn't published, and the next one starts from it.
-      await escrow.put(written.head, tombstones)
+      this.#owed.push(...tombstones)
+      const owed = [...this.#owed]
+      await escrow.put(written.head, owed)
+      this.#owed = this.#owed.filter((tombstone) => !owed.includes(tombstone))
       // Only now: a commit that failed must leave the edge where it was. `latest` may have moved on further.
       if (written.head.size > this.#head.size) {
         this.#head = written.head
@@ -340,16 +346,17 @@ export class Ledger {
 
   /**
    * After a crash between tombstone and deletion the ledger knows more than the vault; after a restored vault the escrow
-   * does, which is asked first since it needs no secret. Nobody comes back either way.
+   * does, which is asked first since it needs no secret. Nobody comes back either way. Answers those that the escrow lacked.
    */
-  async #finishErasures(): Promise<void> {
+  async #finishErasures(): Promise<EscrowedTombstone[]> {
     await this.#carryOut(this.#parts.escrow.tombstones())
     // The escrow follows the commit, so only what this node wrote last may hold tombstones that it doesn't: other nodes
     // may have gone on since, but they finish their own.
     const { escrow } = this.#parts
     const from = escrow.ownSize() ?? escrow.highest()?.size ?? 0
-    const found = await this.tombstones(from, this.#head.size)
-    await this.#carryOut(found.map(({ body }) => body))
+    const found = (await this.tombstones(from, this.#head.size)).map(({ body }) => body)
+    await this.#carryOut(found)
+    return found
   }
 
   /** The tombstones among entries `[start, end)` that can be opened. */
@@ -476,7 +483,15 @@ async function readHead(store: LogStore, signer: Signer): Promise<{ head: Head; 
     const n = Math.ceil(Math.floor(stored.size / TILE_WIDTH ** level) / TILE_WIDTH) - 1
     tiles.set(`${level}/${n}`, await store.tile(level, n))
   }
-  const edge = TileEdge.restore(stored.size, (level, n) => tiles.get(`${level}/${n}`) ?? null)
+  let edge: TileEdge
+  try {
+    edge = TileEdge.restore(stored.size, (level, n) => tiles.get(`${level}/${n}`) ?? null)
+  } catch (error) {
+    throw new Error(
+      `the stored tree of ${signer.name} is damaged (${(error as Error).message}): restore the ledger from a backup; nothing was written`,
+      { cause: error },
+    )
+  }
   const { size, root } = openCheckpoint(stored.checkpoint, signer.vkey)
   if (size !== stored.size || hex(root) !== hex(edge.append([]).root)) {
     throw new Error(

@@ -11,6 +11,7 @@ import {
   findEntry,
   type LinkedRecord,
   openLinked,
+  provingHead,
   recordOf,
   recordsIn,
   recordsOf,
@@ -187,7 +188,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
       const { subject } = c.req.valid('param')
       const site = siteOf(sites, c.get('apiKey').site)
       const ledger = ledgerOf(site, c.req.valid('query').log)
-      const bundle = await evidenceBundle(ledger, subject, await recordsIn(ledger, site, subject), now())
+      const bundle = await evidenceBundle(site, ledger, subject, now())
       c.header('content-disposition', `attachment; filename="evidence-${subject.slice(0, 12)}.json"`)
       return c.json(bundle, 200)
     },
@@ -200,13 +201,15 @@ const secretsOf = ({ secrets }: LinkedRecord) => ({
 })
 
 /** What `avow verify` checks: all of a subject's records, the documents they cite, and one checkpoint that proves them. */
-async function evidenceBundle(ledger: Ledger, subject: string, records: readonly LinkedRecord[], now: number) {
+async function evidenceBundle(site: Site, ledger: Ledger, subject: string, now: number) {
+  const records = await recordsIn(ledger, site, subject)
   if (records.length === 0)
     throw new Refusal('not-found', 'no record of this subject in this log', { field: 'subject' })
-  const { size, checkpoint } = await ledger.latest()
-  const inLog = records.filter(({ index }) => index < size)
-  const cited = new Set(inLog.flatMap(({ evidence: { policy, notice } }) => [policy.hash, notice.hash]))
+  const cited = new Set(records.flatMap(({ evidence: { policy, notice } }) => [policy.hash, notice.hash]))
   const documents = (await ledger.documents()).filter(({ hash }) => cited.has(hash))
+  const last = [...records, ...documents].reduce((highest, { index }) => Math.max(highest, index), 0)
+  const { size, checkpoint } = await provingHead(site, ledger, last + 1)
+  const inLog = records.filter(({ index }) => index < size)
   const proofs = await ledger.prove(
     [...inLog, ...documents].map(({ index }) => index),
     size,

@@ -8,26 +8,27 @@ import { type KeyEnv, requireKey } from '../middleware/api-key.js'
 import { Refusal } from '../problem.js'
 import type { KeyStore } from '../storage/storage.js'
 import { problems } from './openapi.js'
-import { logOf, type Sites } from './site.js'
+import { logOf, type Site, type Sites, servedHead } from './site.js'
 
 /** A site's name, and `.e2` and so on for its later epochs. */
 const logParam = z.strictObject({
   site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(\.e\d{1,6})?$/, 'the name of a log'),
 })
 
-const IMMUTABLE = 'public, max-age=31536000, immutable'
+/** A tile never changes. Of a private log it may be kept by whoever was let in, and by no proxy on the way. */
+const cacheControl = ({ publicLog }: Site) => `${publicLog ? 'public' : 'private'}, max-age=31536000, immutable`
 
 export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore, now: () => number): void {
   const readPrivate = requireKey(keys, 'audit:read', now)
 
   /** Public logs are anybody's; a private one needs a key of that very site. */
-  const allowed = async (c: Context): Promise<Ledger> => {
+  const allowed = async (c: Context): Promise<{ site: Site; ledger: Ledger }> => {
     const { site, ledger } = logOf(sites, c.req.param('site') ?? '')
     if (!site.publicLog) {
       await readPrivate(c, async () => {})
       if (c.get('apiKey').site !== site.name) throw new Refusal('forbidden', 'the key is for another site')
     }
-    return ledger
+    return { site, ledger }
   }
 
   const describe = (path: string, summary: string, contentType: string, params: z.ZodObject) =>
@@ -45,8 +46,8 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore
 
   describe('/log/{site}/checkpoint', 'The newest signed checkpoint', 'text/plain', logParam)
   app.get('/log/:site/checkpoint', async (c) => {
-    const ledger = await allowed(c)
-    return c.body((await ledger.latest()).checkpoint, 200, {
+    const { site, ledger } = await allowed(c)
+    return c.body((await servedHead(site, ledger)).checkpoint, 200, {
       'content-type': 'text/plain; charset=utf-8',
       'cache-control': 'no-store',
     })
@@ -55,11 +56,11 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore
   const tileParam = logParam.extend({ path: z.string().openapi({ example: '0/000.p/3' }) })
   describe('/log/{site}/tile/{path}', 'A tile of hashes, or a bundle of entries', 'application/octet-stream', tileParam)
   app.get('/log/:site/tile/:path{.+}', async (c) => {
-    const ledger = await allowed(c)
+    const { site, ledger } = await allowed(c)
     const tile = parseTilePath(`tile/${c.req.param('path')}`)
     const bytes = tile && (await tileBytes(ledger, tile.level, tile.n, tile.width))
     if (!bytes) throw new Refusal('not-found', 'no such tile in this log', { field: 'path' })
-    return c.body(bytes, 200, { 'content-type': 'application/octet-stream', 'cache-control': IMMUTABLE })
+    return c.body(bytes, 200, { 'content-type': 'application/octet-stream', 'cache-control': cacheControl(site) })
   })
 }
 

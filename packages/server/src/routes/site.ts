@@ -3,7 +3,9 @@
 import type { PolicyBook } from '../consent/policy.js'
 import { type ConsentRecord, type Evidence, type Identity, toRecord } from '../consent/record.js'
 import type { Ledger, OpenedConsent } from '../ledger/ledger.js'
+import type { Publication } from '../ledger/publication.js'
 import { Refusal } from '../problem.js'
+import type { Head } from '../storage/storage.js'
 import type { Blinder } from '../vault/blind.js'
 
 export interface Site {
@@ -12,6 +14,8 @@ export interface Site {
   readonly ledger: Ledger
   /** The logs by the name they are served under: this one, and those of earlier epochs, which are read alone. */
   readonly logs: ReadonlyMap<string, Ledger>
+  /** By the same names, what witnesses cosigned; empty where there are none. */
+  readonly publications: ReadonlyMap<string, Publication>
   readonly book: PolicyBook
   readonly blind: Blinder
   /** Origins of the pages that may submit. */
@@ -55,6 +59,17 @@ export async function findEntry({ logs }: Site, key: Uint8Array): Promise<{ ledg
     if (index !== null) return { ledger, index }
   }
   return null
+}
+
+/** The head whose checkpoint is served. Rejects with `UnavailableError` where witnesses are needed and none cosigned yet. */
+export function servedHead({ publications }: Site, ledger: Ledger): Promise<Head> {
+  return publications.get(ledger.log)?.served() ?? ledger.latest()
+}
+
+/** A head that proves all entries below `size`: the newest that witnesses cosigned, where there is one, else the newest. */
+export async function provingHead({ publications }: Site, ledger: Ledger, size: number): Promise<Head> {
+  const cosigned = publications.get(ledger.log)?.cosigned
+  return cosigned && cosigned.size >= size ? cosigned : ledger.latest()
 }
 
 /** The log of this name, of whatever site, with its site; throws a `Refusal` (404) where there is none. */

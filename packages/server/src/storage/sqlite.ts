@@ -89,7 +89,7 @@ function openFile(file: string, exclusive: boolean, migrations: readonly string[
     // A damaged table is to be found now, and not in the middle of an answer. Reading all of a large file would take too
     // long: what is looked at is where each table starts.
     const tables = db.prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all()
-    for (const table of tables) db.prepare(`SELECT 1 FROM "${table}" LIMIT 1`).get()
+    for (const table of tables) db.prepare(`SELECT * FROM "${table}" NOT INDEXED LIMIT 1`).get()
     return db
   } catch (error) {
     db.close()
