@@ -14,7 +14,9 @@ if (kind === 'empty') {
   })
   listen(app.fetch, {})
 } else {
-  const { createAvow, generateKey, openSqliteStorage, openThreadedSqliteStorage, readPolicy } = await import('@avow/server')
+  const { createAvow, generateKey, openSqliteStorage, openThreadedSqliteStorage, readPolicy } = await import(
+    '@avow/server'
+  )
   const avow = await createAvow({
     data: folder,
     publicUrl: `http://127.0.0.1:${port}`,
