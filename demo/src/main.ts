@@ -1,8 +1,8 @@
 /** The demo: the FR-APIaaS dashboard, Avow under `/_avow`, and the privacy team's page, on one port. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { createAvow } from '@avow/server'
+import { createAvow, formatKeys, generateKey, readKeys } from '@avow/server'
 import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 import { createDashboard } from './app.js'
@@ -41,6 +41,7 @@ async function main(): Promise<void> {
     data: config.data,
     publicUrl: url + AVOW_PATH,
     origin: config.origin,
+    keys: readDemoKeys(join(config.data, 'kek')),
     // Both names of this machine: people open either.
     sites: [{ site: SITE, policy, origins: [url, `http://127.0.0.1:${port}`], publicLog: true }],
     rateLimit: config.rateLimit,
@@ -106,6 +107,16 @@ The FR-APIaaS dashboard is running. Ctrl-C stops it; a restart keeps everything.
   }
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
+}
+
+/** The key that wraps the vault. Made here for the demo alone: kept beside what it wraps, it protects nothing. */
+function readDemoKeys(file: string): Uint8Array[] {
+  if (process.env.AVOW_KEK_FILE || process.env.AVOW_KEK) return readKeys(process.env)
+  if (!existsSync(file)) {
+    writeFileSync(file, formatKeys([generateKey()]), { mode: 0o600, flag: 'wx' })
+    console.error(`${file}: made a key-encryption key, for this demo only. In production set AVOW_KEK_FILE, apart from the data.`)
+  }
+  return readKeys({ AVOW_KEK_FILE: file })
 }
 
 /** The key of an earlier start, or null on the first. */

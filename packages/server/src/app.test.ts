@@ -108,6 +108,7 @@ describe('a submission', () => {
     ['a choice that is no answer', { choices: { analytics: 'yes' } }, 'choices.analytics'],
     ['an unknown category', { choices: { analytics: true, ads: true } }, 'choices'],
     ['necessary as a choice', { choices: { analytics: true, necessary: false } }, 'choices'],
+    ['a category that no object shows', JSON.parse('{"choices":{"analytics":true,"__proto__":true}}'), 'choices'],
     ['a category left out', { choices: {} }, 'choices.analytics'],
     ['choices that contradict accept-all', { choices: { analytics: false } }, 'choices'],
     ['choices that contradict withdraw', { action: 'withdraw' }, 'choices'],
@@ -323,6 +324,8 @@ describe('the audit API', () => {
     await expectProblem(await avow.app.request(`/log/${SITE}/checkpoint`, { headers }), 403, 'forbidden')
     await expectProblem(await avow.app.request(`/log/${SITE}/checkpoint`), 401, 'unauthorized')
     expect((await avow.app.request('/log/other/checkpoint', { headers })).status).toBe(200)
+    const tile = await avow.app.request('/log/other/tile/0/000.p/3', { headers })
+    expect(tile.headers.get('cache-control')).toMatch(/^private, /)
   })
 })
 
@@ -535,7 +538,7 @@ describe('bad input, walked from the description of the API', () => {
     expect(await (await avow.app.request('/readyz')).text()).toBe(before)
   })
 
-  test('every route that the description names is there', async () => {
+  test('the description, the docs, health and the log are there, and nothing else is', async () => {
     const { avow, key } = await testWorld()
     const { paths } = await (await avow.app.request('/openapi.json')).json()
     expect(Object.keys(paths)).toContain('/v1/consents')

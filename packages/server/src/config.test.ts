@@ -2,7 +2,8 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { parseOrigin, parsePort, parseRateLimit, readConfig } from './config.js'
+import { parseNode, parseOrigin, parsePort, parseRateLimit, readConfig, readKeys, readWitnessing } from './config.js'
+import { TestWitness } from './ledger/test-witness.js'
 import { testPolicy } from './testing.js'
 
 function configFile(content: unknown): string {
@@ -12,10 +13,11 @@ function configFile(content: unknown): string {
   return path.join(folder, 'avow.json')
 }
 
+const ENV = { AVOW_KEK: Buffer.alloc(32, 1).toString('base64') }
 const site = { site: 'shop', policy: 'policy.json', origins: ['https://shop.example'] }
 
 test('a configuration reads its policies from beside itself, and keeps logs private unless told otherwise', () => {
-  const config = readConfig(configFile({ sites: [site] }), {})
+  const config = readConfig(configFile({ sites: [site] }), ENV)
   expect(config).toMatchObject({
     port: 8787,
     host: '127.0.0.1',
@@ -27,10 +29,10 @@ test('a configuration reads its policies from beside itself, and keeps logs priv
 })
 
 test('a mistake in the configuration is named by its key', () => {
-  expect(() => readConfig(configFile({ sites: [{ ...site, colour: 1 }] }), {})).toThrow('sites.0')
-  expect(() => readConfig(configFile({ sites: [] }), {})).toThrow('sites')
-  expect(() => readConfig(configFile({ sites: [{ ...site, policy: 'nowhere.json' }] }), {})).toThrow('nowhere.json')
-  expect(() => readConfig('/nowhere/avow.json', {})).toThrow('/nowhere/avow.json')
+  expect(() => readConfig(configFile({ sites: [{ ...site, colour: 1 }] }), ENV)).toThrow('sites.0')
+  expect(() => readConfig(configFile({ sites: [] }), ENV)).toThrow('sites')
+  expect(() => readConfig(configFile({ sites: [{ ...site, policy: 'nowhere.json' }] }), ENV)).toThrow('nowhere.json')
+  expect(() => readConfig('/nowhere/avow.json', ENV)).toThrow('/nowhere/avow.json')
 })
 
 test('settings of the environment are checked, each by its name', () => {
@@ -41,4 +43,63 @@ test('settings of the environment are checked, each by its name', () => {
   expect(parseOrigin('dash.example/_avow')).toBe('dash.example/_avow')
   for (const wrong of ['https://dash.example', 'dash.example/', 'a b'])
     expect(() => parseOrigin(wrong)).toThrow('AVOW_ORIGIN')
+})
+
+test('without a key-encryption key nothing is served, and the cure is said', () => {
+  expect(() => readKeys({})).toThrow(/AVOW_KEK_FILE.*avow kek create/)
+  expect(() => readKeys({ AVOW_KEK: 'c2hvcnQ=' })).toThrow('32 bytes')
+  expect(() => readKeys({ AVOW_KEK_FILE: '/nowhere/kek' })).toThrow('/nowhere/kek')
+  expect(readKeys({ AVOW_KEK: `${ENV.AVOW_KEK}\n${ENV.AVOW_KEK}` })).toHaveLength(2)
+})
+
+test('what several nodes share, and who is told outside, is read from the environment', () => {
+  const alone = readConfig(configFile({ sites: [site] }), ENV)
+  expect(alone).toMatchObject({
+    database: '',
+    vault: '',
+    escrow: 'data/escrow',
+    node: 'node',
+    anchor: null,
+    witnessing: null,
+  })
+  const env = {
+    AVOW_DATABASE: 'postgres://a',
+    AVOW_VAULT: 'postgres://b',
+    AVOW_ESCROW: '/escrow',
+    AVOW_NODE: 'n2',
+    AVOW_ANCHOR: 'cat',
+  }
+  expect(readConfig(configFile({ sites: [site] }), { ...ENV, ...env })).toMatchObject({
+    database: 'postgres://a',
+    vault: 'postgres://b',
+    escrow: '/escrow',
+    node: 'n2',
+    anchor: 'cat',
+  })
+  expect(() => readConfig(configFile({ sites: [site] }), { ...ENV, AVOW_DATABASE: 'postgres://a' })).toThrow(
+    'AVOW_VAULT',
+  )
+  expect(() => readConfig(configFile({ sites: [site] }), { ...ENV, AVOW_VAULT: 'postgres://b' })).toThrow(
+    'AVOW_DATABASE',
+  )
+  for (const wrong of ['a.b', '../x', 'a b']) expect(() => parseNode(wrong)).toThrow('AVOW_NODE')
+})
+
+test('a policy of witnesses is read with the address of each, and a mistake in it is named', () => {
+  const { vkey } = new TestWitness('w.example/w', 1, [])
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'avow-config-')), 'witnesses')
+  const read = (text: string, mode = '') => {
+    writeFileSync(file, text)
+    return readWitnessing({ AVOW_WITNESSES: file, AVOW_WITNESS_MODE: mode })
+  }
+  const right = `witness W ${vkey} https://w.example/w\nquorum W\n`
+  expect(read(right)).toMatchObject({ mode: 'open', witnesses: [{ alias: 'W', url: 'https://w.example/w' }] })
+  expect(read(right, 'closed')?.isMet(new Set(['W']))).toBe(true)
+  expect(() => read(`witness W ${vkey}\nquorum W\n`)).toThrow(/address for the witness W/)
+  expect(() => read('quorum none\n')).toThrow(/at least one witness/)
+  expect(() => read('quorum W\n')).toThrow(/line 1/)
+  expect(() => read(right, 'ajar')).toThrow('AVOW_WITNESS_MODE')
+  expect(() => readWitnessing({ AVOW_WITNESS_MODE: 'closed' })).toThrow('AVOW_WITNESSES')
+  expect(() => readWitnessing({ AVOW_WITNESSES: '/nowhere/policy' })).toThrow('/nowhere/policy')
+  expect(readWitnessing({})).toBeNull()
 })

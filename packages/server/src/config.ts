@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
 import { type Policy, parsePolicy } from './consent/policy.js'
+import type { Witnessing } from './outsiders.js'
 import { InputError } from './problem.js'
+import { parseKeys } from './vault/keyring.js'
+import { parseWitnessPolicy, type WitnessPolicy } from './verify/policy.js'
 
 export interface SiteOptions {
   /** Names the site in addresses and in the log: lower-case letters, digits, hyphens. */
@@ -30,6 +33,23 @@ export interface Config {
   readonly rateLimit: number | null
   /** `AVOW_TRUSTED_PROXIES`: addresses or CIDR ranges, separated by commas. Default none. */
   readonly trustedProxies: readonly string[]
+  /** `AVOW_KEK_FILE` (a file) or `AVOW_KEK` (its content): key-encryption keys, base64, one a line, the newest first. */
+  readonly keys: readonly Uint8Array[]
+  /** `AVOW_DATABASE`, `AVOW_VAULT`: `postgres://…` of the ledger and of the vault, both or neither. Default: SQLite files in `AVOW_DATA`. */
+  readonly database: string
+  readonly vault: string
+  /** `AVOW_ESCROW`: folder that keeps the newest head outside the databases; several nodes share one. Default `escrow` in `AVOW_DATA`. */
+  readonly escrow: string
+  /** `AVOW_NODE`: names this process in the escrow; several nodes need names of their own. Default `node`. */
+  readonly node: string
+  /** `AVOW_ANCHOR`: a command, which gets the checkpoint on standard input, or an http(s) address it is posted to; at start and every hour. Default none. */
+  readonly anchor: string | null
+  /**
+   * `AVOW_WITNESSES`: a policy file (c2sp.org/tlog-policy) with the witnesses to ask, each with its URL, and the quorum.
+   * `AVOW_WITNESS_MODE`: `open` raises an alarm where too few answer, `closed` serves no checkpoint without them. Default
+   * none, and `open`.
+   */
+  readonly witnessing: Witnessing | null
   readonly sites: readonly SiteOptions[]
 }
 
@@ -56,12 +76,62 @@ export function parsePort(value: string | undefined): number {
   return port
 }
 
+/** `AVOW_KEK_FILE` or `AVOW_KEK`. Throws `InputError` where neither is set, `KeyringError` for what is no key. */
+export function readKeys(env: Env): Uint8Array[] {
+  if (env.AVOW_KEK_FILE) return parseKeys(readText(env.AVOW_KEK_FILE), env.AVOW_KEK_FILE)
+  if (env.AVOW_KEK) return parseKeys(env.AVOW_KEK, 'AVOW_KEK')
+  throw new InputError(
+    'AVOW_KEK_FILE',
+    'a file with the key that wraps the vault: make one with `avow kek create FILE`, and keep it apart from the data',
+  )
+}
+
 /** `AVOW_ORIGIN`: no scheme, no trailing slash (c2sp.org/tlog-checkpoint). Throws `InputError`. */
 export function parseOrigin(value: string | undefined): string | null {
   if (!value) return null
   if (!/^[A-Za-z0-9.:[\]-]+(\/[\w.~-]+)*$/.test(value))
     throw new InputError('AVOW_ORIGIN', 'an address without scheme and trailing slash, dash.example/_avow')
   return value
+}
+
+/** `AVOW_NODE`: becomes part of a file's name. Throws `InputError`. */
+export function parseNode(value: string | undefined): string {
+  if (!value) return 'node'
+  if (!/^[A-Za-z0-9_-]{1,63}$/.test(value)) throw new InputError('AVOW_NODE', 'up to 63 letters, digits, - and _')
+  return value
+}
+
+/** `AVOW_WITNESSES` and `AVOW_WITNESS_MODE`. Throws `InputError`. */
+export function readWitnessing(env: Env): Witnessing | null {
+  const mode = env.AVOW_WITNESS_MODE || 'open'
+  if (mode !== 'open' && mode !== 'closed') throw new InputError('AVOW_WITNESS_MODE', '"open" or "closed"')
+  const file = env.AVOW_WITNESSES
+  if (!file) {
+    if (mode === 'closed') throw new InputError('AVOW_WITNESSES', 'a policy file, since AVOW_WITNESS_MODE is "closed"')
+    return null
+  }
+  let policy: WitnessPolicy
+  try {
+    policy = parseWitnessPolicy(readText(file))
+  } catch (error) {
+    if (error instanceof InputError) throw error
+    throw new InputError(file, `a policy of witnesses (${(error as Error).message})`)
+  }
+  if (policy.witnesses.length === 0) throw new InputError(file, 'at least one witness')
+  const witnesses = policy.witnesses.map(({ url, ...witness }) => {
+    if (!url || !/^https?:\/\//.test(url) || !URL.canParse(url))
+      throw new InputError(file, `an http(s) address for the witness ${witness.alias}`)
+    return { ...witness, url }
+  })
+  return { witnesses, isMet: policy.isMet, mode }
+}
+
+/** `AVOW_DATABASE` and `AVOW_VAULT`. Throws `InputError`. */
+function readStores(env: Env): { database: string; vault: string } {
+  const { AVOW_DATABASE: database = '', AVOW_VAULT: vault = '' } = env
+  if (database && !vault) throw new InputError('AVOW_VAULT', 'a database of its own, since AVOW_DATABASE is set')
+  if (vault && !database) throw new InputError('AVOW_DATABASE', 'the database of the ledger, since AVOW_VAULT is set')
+  return { database, vault }
 }
 
 const siteFile = z.strictObject({
@@ -72,11 +142,20 @@ const siteFile = z.strictObject({
 })
 const configFile = z.strictObject({ sites: z.array(siteFile).min(1) })
 
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new InputError(file, `a readable file (${(error as Error).message})`)
+  }
+}
+
 function readJson(file: string): unknown {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'))
+    return JSON.parse(readText(file))
   } catch (error) {
-    throw new InputError(file, `a readable JSON file (${(error as Error).message})`)
+    if (error instanceof InputError) throw error
+    throw new InputError(file, `JSON (${(error as Error).message})`)
   }
 }
 
@@ -99,6 +178,12 @@ export function readConfig(file: string, env: Env): Config {
     origin: parseOrigin(env.AVOW_ORIGIN),
     rateLimit: parseRateLimit(env.AVOW_RATE_LIMIT),
     trustedProxies: (env.AVOW_TRUSTED_PROXIES ?? '').split(',').filter(Boolean),
+    keys: readKeys(env),
+    ...readStores(env),
+    escrow: env.AVOW_ESCROW || path.join(env.AVOW_DATA || './data', 'escrow'),
+    node: parseNode(env.AVOW_NODE),
+    anchor: env.AVOW_ANCHOR || null,
+    witnessing: readWitnessing(env),
     sites: parsed.data.sites.map((site) => ({
       ...site,
       policy: readPolicy(path.resolve(path.dirname(file), site.policy)),

@@ -5,6 +5,7 @@ export {
   parsePort,
   parseRateLimit,
   readConfig,
+  readKeys,
   readPolicy,
   type SiteOptions,
 } from './config.js'
@@ -14,4 +15,6 @@ export { InputError } from './problem.js'
 export { type Scripts, siteScript } from './routes/script.js'
 export { createMemoryStorage } from './storage/memory.js'
 export { openSqliteStorage } from './storage/sqlite.js'
+export { openThreadedSqliteStorage } from './storage/sqlite-thread.js'
 export { LockedError, OriginError, type Storage } from './storage/storage.js'
+export { formatKeys, generateKey, KeyringError } from './vault/keyring.js'

@@ -1,19 +1,24 @@
 /** Where everything meets: stores, signing keys, ledgers, published policies, the application. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { labels } from '@avow/sdk/labels'
+import type { Notice } from '@avow/sdk/wire'
 import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
-import { noticesOf, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
-import { decodeBase64, encodeBase64 } from './ledger/base64.js'
+import { noticesOf, type Policy, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
+import { epochsOf } from './ledger/epoch.js'
+import { type Escrow, openFileEscrow } from './ledger/escrow.js'
+import { createKeptCheckpoint, openKeptCheckpoint } from './ledger/kept-checkpoint.js'
 import { Ledger } from './ledger/ledger.js'
-import { createSigner, generateSeed } from './ledger/signer.js'
+import { createSigner } from './ledger/signer.js'
 import { createApiKey, type Scope } from './middleware/api-key.js'
+import { type Outside, type Outsiders, realOutside, startOutsiders, type Witnessing } from './outsiders.js'
 import { readScripts, type Scripts } from './routes/script.js'
 import type { Site } from './routes/site.js'
+import { readSeed, seedFile } from './signing-key.js'
 import { openSqliteStorage } from './storage/sqlite.js'
 import type { LogStore, Storage } from './storage/storage.js'
 import { type Blinder, openBlinder } from './vault/blind.js'
+import { createKeyring, type Keyring } from './vault/keyring.js'
 
 export const VERSION = '0.1.0'
 
@@ -33,6 +38,22 @@ export interface AvowOptions {
   readonly log?: (line: string) => void
   /** SQLite files in `data` by default. */
   readonly storage?: Storage
+  /** Key-encryption keys of 32 bytes, the newest first: what wraps every secret of the vault. */
+  readonly keys: readonly Uint8Array[]
+  /** Folder for the escrow, outside the databases; several nodes share one. `escrow` in `data` by default. */
+  readonly escrow?: string
+  /** Names this process in the escrow; several nodes need names of their own. */
+  readonly node?: string
+  /** Entries in one commit at most; for benches. */
+  readonly batchLimit?: number
+  /** A command, or an http(s) address, that is handed the checkpoint at start and every hour; null for none. */
+  readonly anchor?: string | null
+  /** Witnesses that cosign the checkpoints which are served; null for none. */
+  readonly witnessing?: Witnessing | null
+  /** How outsiders are reached; the real world by default. */
+  readonly outside?: Outside
+  /** Another escrow than a folder. */
+  readonly escrowOf?: (site: string) => Escrow
   /** The 32-byte Ed25519 seed a site's log is signed with; a file in `data` by default. `isNew`: nothing is signed yet. */
   readonly seedOf?: (site: string, isNew: boolean) => Uint8Array
   /** The installed SDK's files by default. */
@@ -58,9 +79,14 @@ export interface Avow {
 export async function createAvow(options: AvowOptions): Promise<Avow> {
   const now = options.now ?? Date.now
   const storage = options.storage ?? (await openSqliteStorage(options.data))
+  const outsiders: Outsiders[] = []
   try {
     const sites = new Map<string, Site>()
-    for (const site of options.sites) sites.set(site.site, await openSite(options, site, storage, now))
+    for (const one of options.sites) {
+      const { site, outsiders: held } = await openSite(options, one, storage, now)
+      sites.set(site.name, site)
+      outsiders.push(held)
+    }
     const app = createApp({
       sites,
       keys: storage.keys,
@@ -89,10 +115,12 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       },
       async close() {
         await Promise.all([...sites.values()].map(({ ledger }) => ledger.settled()))
+        await Promise.all(outsiders.map((held) => held.close()))
         await storage.close()
       },
     }
   } catch (error) {
+    await Promise.all(outsiders.map((held) => held.close()))
     await storage.close()
     throw error
   }
@@ -103,29 +131,84 @@ async function openSite(
   site: AvowOptions['sites'][number],
   storage: Storage,
   now: () => number,
-): Promise<Site> {
+): Promise<{ site: Site; outsiders: Outsiders }> {
   const policy = parsePolicy(site.policy)
-  const { origin, log } = await openLog(options, site.site, storage)
-  const seedOf = options.seedOf ?? ((name, isNew) => readSeed(path.join(options.data, 'keys', `${name}.seed`), isNew))
-  const seed = seedOf(site.site, (await log.head()).size === 0)
-  const ledger = await Ledger.open(site.site, log, createSigner(origin, seed), now)
-  const blind = await openBlinder(storage, site.site)
+  const keyring = createKeyring(options.keys)
+  // First of all: with the wrong key nothing may be written, and this is what tells.
+  const blind = await openBlinder(storage, site.site, keyring)
+  const logs = await openLogs(options, site.site, storage, keyring, now)
+  const [ledger] = logs.values()
+  if (!ledger) throw new Error(`no log of ${site.site} was opened`)
   const notices = noticesOf(policy, labels)
-  await publish(ledger, blind, unpublished(await ledger.documents(), policy, notices))
+  const earlier = (await Promise.all([...logs.values()].reverse().map((log) => log.documents()))).flat()
+  if (ledger.fork === null) await publish(ledger, blind, await due(ledger, earlier, policy, notices))
   const book = new PolicyBook(await ledger.documents(), policy, notices)
-  return { name: site.site, ledger, book, blind, origins: new Set(site.origins), publicLog: site.publicLog }
+  const outsiders = startOutsiders(logs.values(), {
+    anchor: options.anchor ?? null,
+    witnessing: options.witnessing ?? null,
+    keptOf: (log) =>
+      options.escrowOf ? createKeptCheckpoint() : openKeptCheckpoint(escrowFolder(options), log, nodeName(options)),
+    outside: options.outside ?? realOutside,
+    warn: options.log ?? console.error,
+  })
+  return {
+    site: {
+      name: site.site,
+      ledger,
+      logs,
+      publications: outsiders.publications,
+      book,
+      blind,
+      origins: new Set(site.origins),
+      publicLog: site.publicLog,
+    },
+    outsiders,
+  }
 }
 
-async function openLog(
+/** What the newest log lacks: all that earlier epochs published, so that it can still be cited, and today's policy. */
+async function due(ledger: Ledger, earlier: readonly Published[], policy: Policy, notices: readonly Notice[]) {
+  const here = new Set((await ledger.documents()).map(({ hash }) => hash))
+  const documents = [...earlier, ...unpublished(earlier, policy, notices)]
+  return documents.filter(({ hash }, i) => !here.has(hash) && documents.findIndex((other) => other.hash === hash) === i)
+}
+
+/** The site's logs, the newest epoch first. */
+async function openLogs(
   options: AvowOptions,
   site: string,
   storage: Storage,
+  keyring: Keyring,
+  now: () => number,
+): Promise<Map<string, Ledger>> {
+  const seedOf = options.seedOf ?? ((name, isNew) => readSeed(seedFile(options.data, name), isNew))
+  const warn = options.log ?? console.error
+  const names = epochsOf(site, await storage.logs())
+  const ledgers = new Map<string, Ledger>()
+  for (const log of names) {
+    const { origin, log: store } = await openLog(options, log, storage)
+    const seed = seedOf(site, names.length === 1 && (await store.head()).size === 0)
+    const escrow = options.escrowOf?.(log) ?? openFileEscrow(escrowFolder(options), log, nodeName(options))
+    const limit = options.batchLimit === undefined ? {} : { batchLimit: options.batchLimit }
+    const signer = createSigner(origin, seed)
+    ledgers.set(log, await Ledger.open({ log, store, signer, keyring, escrow, now, warn, ...limit }))
+  }
+  return ledgers
+}
+
+const escrowFolder = ({ escrow, data }: AvowOptions) => escrow ?? path.join(data, 'escrow')
+const nodeName = ({ node }: AvowOptions) => node ?? 'node'
+
+async function openLog(
+  options: AvowOptions,
+  log: string,
+  storage: Storage,
 ): Promise<{ origin: string; log: LogStore }> {
-  const nameOf = (base: string) => `${base}/log/${site}`
-  if (options.origin) return storage.openLog(site, nameOf(options.origin))
+  const nameOf = (base: string) => `${base}/log/${log}`
+  if (options.origin) return storage.openLog(log, nameOf(options.origin))
   // Derived, not set: an address that changed later must not rename a log.
   const derived = nameOf(options.publicUrl.replace(/^https?:\/\//, '').replace(/\/$/, ''))
-  return storage.openLog(site, null).catch(() => storage.openLog(site, derived))
+  return (await storage.logs()).includes(log) ? storage.openLog(log, null) : storage.openLog(log, derived)
 }
 
 /** One after the other, so that a policy is in the log before its notices, and all before any consent can cite them. */
@@ -137,18 +220,4 @@ async function publish(ledger: Ledger, blind: Blinder, documents: readonly Publi
       compose: () => ({ kind: 'document', document }),
     })
   }
-}
-
-/** The site's signing key. Made only for a log that has nothing signed yet: a new key on an old log would orphan every receipt. */
-function readSeed(file: string, isNew: boolean): Uint8Array {
-  if (existsSync(file)) return decodeBase64(readFileSync(file, 'utf8').trim())
-  if (!isNew)
-    throw new Error(`${file} is missing, and the log was signed with it: restore it from a backup; nothing was written`)
-  const seed = generateSeed()
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
-  const descriptor = openSync(file, 'wx', 0o600)
-  writeSync(descriptor, `${encodeBase64(seed)}\n`)
-  fsyncSync(descriptor)
-  closeSync(descriptor)
-  return seed
 }

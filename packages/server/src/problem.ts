@@ -12,6 +12,7 @@ export const PROBLEMS = {
   'too-large': [413, 'The body is larger than this route takes'],
   'unknown-policy': [422, 'This server has not published the policy or notice that the submission cites'],
   conflict: [409, 'Another submission with this id was recorded before'],
+  erased: [410, 'The record was erased'],
   'origin-refused': [403, 'The page asking is not on the list of the site'],
   unauthorized: [401, 'A valid API key is needed'],
   forbidden: [403, 'The API key does not reach this far'],

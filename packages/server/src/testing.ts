@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { PolicyRef, SubmissionAnswer } from '@avow/sdk/wire'
 import type { Policy } from './consent/policy.js'
+import { createMemoryEscrow } from './ledger/escrow.js'
 import { type AvowOptions, createAvow } from './main.js'
 import { createMemoryStorage } from './storage/memory.js'
 import type { Storage } from './storage/storage.js'
@@ -81,6 +82,8 @@ export async function testWorld({ policy = testPolicy(), ...options }: WorldOpti
     publicUrl: 'https://shop.example/_avow',
     sites: [{ site: SITE, policy, origins: [PAGE_ORIGIN], publicLog: true }],
     rateLimit: null,
+    keys: [new Uint8Array(32).fill(3)],
+    escrowOf: createMemoryEscrow,
     seedOf: () => new Uint8Array(32).fill(9),
     now: () => clock.now,
     log: (line) => logged.push(line),

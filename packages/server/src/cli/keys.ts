@@ -2,14 +2,15 @@
 import { parseArgs } from 'node:util'
 import { createApiKey, SCOPES, type Scope } from '../middleware/api-key.js'
 import { InputError } from '../problem.js'
-import { openSqliteKeys } from '../storage/sqlite.js'
+import { blindedSites } from '../vault/blind.js'
+import { openKeys, STORE_OPTIONS } from './stores.js'
 
 export async function keys(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
     options: {
-      data: { type: 'string', default: process.env.AVOW_DATA || './data' },
+      ...STORE_OPTIONS,
       site: { type: 'string' },
       name: { type: 'string' },
       scopes: { type: 'string', default: 'audit:read,audit:export' },
@@ -30,11 +31,15 @@ export async function keys(args: string[]): Promise<number> {
     { name: values.name, site: values.site, scopes: scopes as Scope[], expiresAt },
     now,
   )
-  const store = await openSqliteKeys(values.data)
+  const store = await openKeys(values)
   try {
+    const sites = blindedSites(await store.vaultValues())
+    if (!sites.includes(values.site)) {
+      throw new InputError('--site', `a site that is served from here: ${sites.join(', ') || 'none yet'}`)
+    }
     await store.keys.add(row)
   } finally {
-    store.close()
+    await store.close()
   }
   process.stderr.write(`${row.id} for ${values.site}: ${scopes.join(', ')}. The key is shown this once:\n`)
   process.stdout.write(`${token}\n`)

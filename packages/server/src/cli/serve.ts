@@ -3,11 +3,17 @@ import { parseArgs } from 'node:util'
 import { serve as listen } from '@hono/node-server'
 import { readConfig } from '../config.js'
 import { createAvow } from '../main.js'
+import { openStores, STORE_OPTIONS } from './stores.js'
 
 export async function serve(args: string[]): Promise<number> {
-  const { values } = parseArgs({ args, options: { config: { type: 'string', default: 'avow.json' } } })
-  const config = readConfig(values.config, process.env)
-  const avow = await createAvow(config)
+  const { values } = parseArgs({
+    args,
+    options: { ...STORE_OPTIONS, config: { type: 'string', default: 'avow.json' } },
+  })
+  // What is said on the command line is as good as the environment.
+  const env = { ...process.env, AVOW_DATA: values.data, AVOW_DATABASE: values.database, AVOW_VAULT: values.vault }
+  const config = readConfig(values.config, env)
+  const avow = await createAvow({ ...config, storage: await openStores(config) })
   const server = listen({ fetch: avow.app.fetch, port: config.port, hostname: config.host })
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve)
@@ -16,7 +22,8 @@ export async function serve(args: string[]): Promise<number> {
     await avow.close()
     throw error
   })
-  console.log(`avow answers at http://${config.host}:${config.port}, data in ${config.data}`)
+  const where = config.database ? 'PostgreSQL' : config.data
+  console.log(`avow answers at http://${config.host}:${config.port}, data in ${where}`)
   for (const { site } of config.sites) console.log(`${site}: verifies with ${avow.vkey(site)}`)
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve())

@@ -183,7 +183,7 @@ export class PolicyBook {
   readonly ref: PolicyRef
   /** The default language first. */
   readonly notices: readonly Notice[]
-  readonly #policies = new Map<string, Policy>()
+  readonly #policies = new Map<string, { policy: Policy; hash: string }>()
   readonly #order: string[] = []
   readonly #notices = new Map<string, { version: string; language: string | null }>()
 
@@ -194,7 +194,7 @@ export class PolicyBook {
     for (const { kind, hash, version, language, body } of published) {
       if (kind === 'notice') this.#notices.set(hash, { version, language })
       else {
-        this.#policies.set(version, JSON.parse(body))
+        this.#policies.set(version, { policy: JSON.parse(body), hash })
         this.#order.push(version)
       }
     }
@@ -202,8 +202,8 @@ export class PolicyBook {
 
   /** The policy of this label and hash; null if it was never published here. */
   find({ version, hash }: PolicyRef): Policy | null {
-    const policy = this.#policies.get(version)
-    return policy && hashDocument(policy) === hash ? policy : null
+    const published = this.#policies.get(version)
+    return published?.hash === hash ? published.policy : null
   }
 
   /** Whether this notice was published for this version in this language. */
@@ -215,7 +215,7 @@ export class PolicyBook {
   /** The labels under which a choice still stands: the newest material version up to today's, and the editorial ones since. */
   get accepts(): string[] {
     const until = this.#order.slice(0, this.#order.indexOf(this.current.version) + 1)
-    const material = until.findLastIndex((version) => this.#policies.get(version)?.material)
+    const material = until.findLastIndex((version) => this.#policies.get(version)?.policy.material)
     return until.slice(Math.max(material, 0))
   }
 

@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import { InputError, Refusal } from '../problem.js'
-import { canonicalText } from './document.js'
 import { categoryName, optionalCategories, type Policy, type PolicyBook } from './policy.js'
 
 const DAY_MS = 86_400_000
@@ -16,6 +15,12 @@ export const uuidv7 = z
   .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'a lower-case UUIDv7')
 const browserAction = z.enum(['accept-all', 'reject-all', 'save', 'withdraw'])
 
+/** Looked at before `z.record` reads it, which passes over `__proto__` in silence. */
+const choicesSchema = z
+  .custom((choices) => !Object.hasOwn(Object(choices), '__proto__'), 'categories of the policy')
+  .pipe(z.record(categoryName, z.boolean()))
+  .openapi({ type: 'object', additionalProperties: { type: 'boolean' } })
+
 /** `POST /v1/consents`. */
 export const submissionSchema = z
   .strictObject({
@@ -24,7 +29,7 @@ export const submissionSchema = z
     // 16 bytes are 22 characters, of which the last carries two bits only.
     secret: z.string().regex(/^[A-Za-z0-9_-]{21}[AQgw]$/, '16 bytes in base64url'),
     action: browserAction,
-    choices: z.record(categoryName, z.boolean()),
+    choices: choicesSchema,
     policy: z.strictObject({ version: z.string().min(1).max(32), hash }),
     notice: z.strictObject({ hash, language: z.string().min(2).max(35) }),
     ui: z.string().regex(/^[\w-]{1,64}$/, 'the hash in the name of the UI file'),
@@ -75,9 +80,15 @@ export function subjectOf(site: string, secret: string): string {
 }
 
 /** Tells one submission sent twice from two under one id. `ageMs` is filled in anew at each sending and left out. */
-export function fingerprintOf({ ageMs: _, ...submission }: ParsedSubmission): Uint8Array {
-  return createHash('sha256').update(canonicalText(submission)).digest()
+export function fingerprintOf({ ageMs: _, choices, ...submission }: ParsedSubmission): Uint8Array {
+  // Parsing has put all other keys in one order.
+  return createHash('sha256')
+    .update(JSON.stringify({ ...submission, choices: inOrder(choices) }))
+    .digest()
 }
+
+const inOrder = (choices: Readonly<Record<string, boolean>>): Record<string, boolean> =>
+  Object.fromEntries(Object.entries(choices).sort(([a], [b]) => (a < b ? -1 : 1)))
 
 /** Checks a submission against what the site has published, and answers the policy that it cites. */
 export function checkSubmission(submission: ParsedSubmission, book: PolicyBook): Policy {
@@ -117,23 +128,24 @@ export function composeRecord(
   const from = plausible ? decidedAtMs : recordedAtMs
   return {
     evidence: {
-      site,
+      // Keys in the order of RFC 8785, which makes them quick to write.
       action: said.action,
-      choices: said.choices,
-      policy: said.policy,
-      notice: said.notice,
-      ui: said.ui,
-      layer: said.layer,
-      offered: said.offered,
-      decidedAt: new Date(decidedAtMs).toISOString(),
-      recordedAt: new Date(recordedAtMs).toISOString(),
+      choices: inOrder(said.choices),
       clock: plausible ? 'ok' : 'implausible',
+      decidedAt: new Date(decidedAtMs).toISOString(),
       gpc: said.gpc,
+      layer: said.layer,
+      notice: { hash: said.notice.hash, language: said.notice.language },
+      offered: said.offered,
+      policy: { hash: said.policy.hash, version: said.policy.version },
+      recordedAt: new Date(recordedAtMs).toISOString(),
       sdk: said.sdk,
+      site,
+      ui: said.ui,
       validUntil: new Date(from + policy.maxAgeDays * DAY_MS).toISOString(),
     },
     // Address and page are off by default: a path carries names, and nobody needs either to prove consent.
-    identity: { id, previous, subject: subjectOf(site, secret), account: null, network: null, agent, page: null },
+    identity: { account: null, agent, id, network: null, page: null, previous, subject: subjectOf(site, secret) },
   }
 }
 
@@ -155,8 +167,9 @@ export function agentFamily(userAgent: string | undefined): string {
 /** A record as the privacy team reads it: both parts, with its place in the ledger. */
 export type ConsentRecord = ReturnType<typeof toRecord>
 
-export function toRecord(index: number, evidence: Evidence, identity: Identity) {
+export function toRecord(log: string, index: number, evidence: Evidence, identity: Identity) {
   return {
+    log,
     index,
     id: identity.id,
     subject: identity.subject,

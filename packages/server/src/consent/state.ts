@@ -10,23 +10,31 @@ export interface Counted {
 
 const isGrant = ({ evidence }: Counted) => Object.values(evidence.choices).some(Boolean)
 
+/** When it was decided: the browser's word where its clock is plausible, else the server's. Unix milliseconds. */
+const decidedAt = ({ evidence }: Counted) =>
+  Date.parse(evidence.clock === 'ok' ? evidence.decidedAt : evidence.recordedAt)
+
 /**
- * When a record counts from, for order: a grant at the earlier of the browser's and the server's time, a denial at the
- * server's. So a browser whose clock runs ahead can't make a grant beat a later withdrawal.
+ * Whether a grant undoes a denial: only if it is later by both clocks, the one it was decided by and the one it was
+ * recorded by. So neither a grant that arrives late, nor one of a clock that runs ahead, beats a withdrawal, and a clock
+ * that runs behind doesn't keep anybody from changing their mind (docs/decisions/0007).
  */
-export function countsFrom(record: Counted): number {
-  const recordedAt = Date.parse(record.evidence.recordedAt)
-  if (!isGrant(record) || record.evidence.clock === 'implausible') return recordedAt
-  return Math.min(recordedAt, Date.parse(record.evidence.decidedAt))
+const undoes = (grant: Counted, denial: Counted) =>
+  isRecordedAfter(grant, denial) && decidedAt(grant) > decidedAt(denial)
+
+/** By time first: indexes of two epochs can't be compared. */
+function isRecordedAfter(a: Counted, b: Counted): boolean {
+  const difference = Date.parse(a.evidence.recordedAt) - Date.parse(b.evidence.recordedAt)
+  return difference === 0 ? a.index > b.index : difference > 0
 }
 
-/** The record that decides: the one that counts from the latest instant, then the later in the ledger. */
+/** The record that decides: the newest grant that undoes every denial, or else the newest denial. Null where there is none. */
 export function decisive<T extends Counted>(records: readonly T[]): T | null {
-  return records.reduce<T | null>((latest, record) => {
-    if (!latest) return record
-    const difference = countsFrom(record) - countsFrom(latest)
-    return difference > 0 || (difference === 0 && record.index > latest.index) ? record : latest
-  }, null)
+  const newest = (some: readonly T[]) =>
+    some.reduce<T | null>((latest, record) => (latest && isRecordedAfter(latest, record) ? latest : record), null)
+  const denials = records.filter((record) => !isGrant(record))
+  const grants = records.filter((record) => isGrant(record) && denials.every((denial) => undoes(record, denial)))
+  return newest(grants) ?? newest(denials)
 }
 
 /** `accepts`: the policy labels under which a choice still stands. `now`: Unix milliseconds. */
@@ -37,7 +45,7 @@ export function stateOf(
 ): State {
   const latest = decisive(records)
   if (!latest) return 'undecided'
-  if (!isGrant(latest)) return records.some((record) => isGrant(record) && record !== latest) ? 'withdrawn' : 'refused'
+  if (!isGrant(latest)) return records.some(isGrant) ? 'withdrawn' : 'refused'
   if (!accepts.includes(latest.evidence.policy.version)) return 'superseded'
   return now >= Date.parse(latest.evidence.validUntil) ? 'lapsed' : 'granted'
 }

@@ -32,6 +32,11 @@ export function decodeBase64url(text: string): Uint8Array {
 }
 
 function encode(bytes: Uint8Array, alphabet: string): string {
+  // Node's own is ten times as fast, and every receipt is encoded.
+  if (typeof Buffer !== 'undefined') {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    return alphabet === URL_SAFE ? buffer.toString('base64url') : buffer.toString('base64').replace(/=+$/, '')
+  }
   let text = ''
   for (let at = 0; at < bytes.length; at += 3) {
     const left = bytes.length - at

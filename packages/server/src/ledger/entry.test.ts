@@ -1,4 +1,6 @@
 /** Entries: six types, each with one spelling. */
+import canonicalize from 'canonicalize'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { VerificationError } from '../merkle/verification-error.js'
 import { ENTRY_LIMIT, type Entry, encodeEntry, jcs, parseEntry } from './entry.js'
@@ -85,4 +87,17 @@ test('canonical JSON sorts by UTF-16 and writes numbers as RFC 8785 does', () =>
   for (const value of [undefined, Number.NaN, [Number.POSITIVE_INFINITY], '\ud800', { '\udc00': 1 }]) {
     expect(() => jcs(value)).toThrow()
   }
+})
+
+test('what is written the short way is what the library writes', () => {
+  const plain = fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null)))
+  fc.assert(
+    fc.property(fc.oneof(fc.jsonValue(), plain), (value) => {
+      const sorted =
+        value && typeof value === 'object'
+          ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+          : value
+      for (const each of [value, sorted]) expect(new TextDecoder().decode(jcs(each))).toBe(canonicalize(each))
+    }),
+  )
 })

@@ -70,7 +70,7 @@ const FIELDS: Record<Entry['type'], Record<string, (value: unknown) => boolean>>
 
 /** The canonical JSON of a value (RFC 8785), as bytes: what is hashed, committed to and signed. */
 export function jcs(value: unknown): Uint8Array {
-  const text = canonicalize(value)
+  const text = isInOrder(value) ? JSON.stringify(value) : canonicalize(value)
   if (text === undefined) throw new Error('no JSON can be made of this value')
   return new TextEncoder().encode(text)
 }
@@ -99,6 +99,38 @@ export function parseEntry(bytes: Uint8Array): Entry {
     throw new VerificationError('entry is not in its canonical form')
   }
   return value
+}
+
+/** Strings as ES2024 has them: in Node 20, and not in every browser that verifies. */
+type Scalar = string & { isWellFormed?(): boolean }
+
+/**
+ * Whether `JSON.stringify` writes a value as RFC 8785 would: plain values, keys in order. What this server composes is,
+ * and is written several times faster; everything else takes the long way.
+ */
+function isInOrder(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+      return (value as Scalar).isWellFormed?.() ?? false
+    case 'number':
+      return Number.isFinite(value)
+    case 'boolean':
+      return true
+    case 'object':
+      break
+    default:
+      return false
+  }
+  if (value === null) return true
+  if (Array.isArray(value)) return value.every(isInOrder)
+  if (Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value) return false
+  let last = ''
+  for (const key in value) {
+    if (key < last || !(key as Scalar).isWellFormed?.() || !isInOrder((value as Record<string, unknown>)[key]))
+      return false
+    last = key
+  }
+  return true
 }
 
 function isEntry(value: unknown): value is Entry {

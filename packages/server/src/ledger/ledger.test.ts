@@ -5,16 +5,32 @@ import { leafHash } from '../merkle/tree.js'
 import { VerificationError } from '../merkle/verification-error.js'
 import { createMemoryStorage } from '../storage/memory.js'
 import type { LogStore } from '../storage/storage.js'
+import { createKeyring } from '../vault/keyring.js'
 import { openCheckpoint } from './checkpoint.js'
-import { ConflictError, type Draft, Ledger } from './ledger.js'
+import { createMemoryEscrow } from './escrow.js'
+import { ConflictError, type Draft, ErasedError, ForkError, Ledger, type LedgerParts } from './ledger.js'
+import { rewrapLog } from './rewrap.js'
 import { createSigner } from './signer.js'
 
 const signer = createSigner('log.example/site', new Uint8Array(32).fill(5))
 
-async function testLedger({ now = () => 1_000 }: { now?: () => number } = {}) {
-  const storage = createMemoryStorage()
-  const { log } = await storage.openLog('site', signer.name)
-  return { log, ledger: await Ledger.open('site', log, signer, now) }
+const keyring = createKeyring([new Uint8Array(32).fill(1)])
+
+/** A ledger over a store that is in memory unless given, and what an operator was told. */
+async function testLedger(given: Partial<LedgerParts> = {}) {
+  const store = given.store ?? (await createMemoryStorage().openLog('site', signer.name)).log
+  const warned: string[] = []
+  const parts: LedgerParts = {
+    log: 'site',
+    store,
+    signer,
+    keyring,
+    escrow: createMemoryEscrow(),
+    now: () => 1_000,
+    warn: (line) => warned.push(line),
+    ...given,
+  }
+  return { log: store, parts, warned, ledger: await Ledger.open(parts) }
 }
 
 const bytesOf = (text: string, size: number) =>
@@ -65,11 +81,11 @@ describe('the ledger', () => {
   test('the same key appends once, in one batch or in two', async () => {
     const { ledger } = await testLedger()
     const both = await Promise.all([ledger.append(draft('a')), ledger.append(draft('a'))])
-    expect(both).toEqual([
+    expect(both).toMatchObject([
       { index: 0, repeated: false },
       { index: 0, repeated: true },
     ])
-    expect(await ledger.append(draft('a'))).toEqual({ index: 0, repeated: true })
+    expect(await ledger.append(draft('a'))).toMatchObject({ index: 0, repeated: true })
     expect(ledger.head.size).toBe(1)
   })
 
@@ -112,9 +128,9 @@ describe('the ledger', () => {
             })
           : log.append(...args),
     })
-    for (const read of ['head', 'entries', 'tile', 'vaultRow', 'findKey'] as const)
+    for (const read of ['head', 'entries', 'tile', 'vaultRow', 'findKey', 'reconcile', 'vaultSize', 'rootAt'] as const)
       Object.assign(full, { [read]: log[read].bind(log) })
-    const ledger = await Ledger.open('site', full, signer, () => 1)
+    const { ledger } = await testLedger({ store: full })
     await ledger.append(draft('a'))
     isFull = true
     const refused = await Promise.allSettled([ledger.append(draft('b')), ledger.append(draft('c'))])
@@ -126,10 +142,10 @@ describe('the ledger', () => {
   })
 
   test('a log taken up again goes on where it stood, and the new tree extends the old', async () => {
-    const { log, ledger } = await testLedger()
+    const { parts, ledger } = await testLedger()
     await Promise.all(Array.from({ length: 257 }, (_, i) => ledger.append(draft(`key ${i}`))))
     const before = openCheckpoint(ledger.head.checkpoint, signer.vkey)
-    const again = await Ledger.open('site', log, signer, () => 2_000)
+    const again = await Ledger.open(parts)
     await Promise.all(Array.from({ length: 300 }, (_, i) => again.append(draft(`later ${i}`))))
     const after = openCheckpoint(again.head.checkpoint, signer.vkey)
     expect(after.size).toBe(557)
@@ -139,21 +155,21 @@ describe('the ledger', () => {
   })
 
   test('a log signed with another key is not taken up', async () => {
-    const { log, ledger } = await testLedger()
+    const { parts, ledger } = await testLedger()
     await ledger.append(draft('a'))
     const other = createSigner(signer.name, new Uint8Array(32).fill(6))
-    await expect(Ledger.open('site', log, other, () => 1)).rejects.toThrow(VerificationError)
+    await expect(Ledger.open({ ...parts, signer: other })).rejects.toThrow(VerificationError)
   })
 
   test('two ledgers on one store append in turn: gapless, none twice', async () => {
-    const { log, ledger } = await testLedger()
-    const other = await Ledger.open('site', log, signer, () => 1_000)
+    const { parts, ledger } = await testLedger()
+    const other = await Ledger.open(parts)
     const appended = await Promise.all(
       Array.from({ length: 200 }, (_, i) => (i % 2 ? ledger : other).append(draft(`key ${i % 150}`))),
     )
     const fresh = appended.filter(({ repeated }) => !repeated).map(({ index }) => index)
     expect(fresh.sort((a, b) => a - b)).toEqual(Array.from({ length: 150 }, (_, i) => i))
-    await verifyEverything(await Ledger.open('site', log, signer, () => 1_000))
+    await verifyEverything(await Ledger.open(parts))
   })
 
   test('any split into batches gives the same entries a place each', async () => {
@@ -168,5 +184,185 @@ describe('the ledger', () => {
       }),
       { numRuns: 20 },
     )
+  })
+})
+
+describe('forgetting', () => {
+  /** Entry, proof and root as they were, still true of the log as it is now. */
+  async function stillProved(ledger: Ledger, index: number) {
+    const { size, root } = openCheckpoint(ledger.head.checkpoint, signer.vkey)
+    const [entry] = await ledger.entries(index, index + 1)
+    const [proof] = await ledger.prove([index])
+    verifyInclusion(leafHash(entry!), index, size, root, proof!)
+  }
+
+  test('erasing takes both parts, leaves a tombstone, and every proof stays true', async () => {
+    const { ledger } = await testLedger()
+    await Promise.all(['a', 'b', 'c'].map((key) => ledger.append(draft(key, key, 'ann'))))
+    await ledger.erase([1], 'erase', 'GDPR 17(1)(b)')
+    expect(await ledger.open([1])).toEqual([])
+    expect(await ledger.findSubject(bytesOf('ann', 16))).toEqual([0, 2])
+    const [tombstone] = await ledger.tombstones()
+    expect(tombstone?.body).toEqual({
+      at: new Date(1000).toISOString(),
+      grade: 'erase',
+      index: 1,
+      ground: 'GDPR 17(1)(b)',
+    })
+    for (const index of [0, 1, 2, 3]) await stillProved(ledger, index)
+  })
+
+  test('unlinking takes the identity and keeps the evidence, which nobody finds by the subject any more', async () => {
+    const { ledger } = await testLedger()
+    await ledger.append(draft('a', 'granted'))
+    await ledger.erase([0], 'unlink', 'objection')
+    const [opened] = await ledger.open([0])
+    expect([opened?.evidence, opened?.identity]).toEqual([{ said: 'granted', recordedAt: 1000 }, null])
+    expect(await ledger.findSubject(bytesOf('ann', 16))).toEqual([])
+    expect(await ledger.find(draft('a').key)).toBeNull()
+  })
+
+  test('unlinking and then erasing leaves two tombstones and nothing to open', async () => {
+    const { ledger } = await testLedger()
+    await ledger.append(draft('a'))
+    await ledger.erase([0], 'unlink', 'objection')
+    await ledger.erase([0], 'erase', 'request')
+    await ledger.erase([0], 'unlink', 'too late')
+    expect(await ledger.open([0])).toEqual([])
+    expect((await ledger.tombstones()).map(({ body }) => body.grade)).toEqual(['unlink', 'erase'])
+  })
+
+  test('erasing twice leaves one tombstone; what is no consent is passed over', async () => {
+    const { ledger } = await testLedger()
+    await ledger.append(draft('a'))
+    await ledger.erase([0, 0, 99], 'erase', 'request')
+    await ledger.erase([0, 1], 'erase', 'request')
+    expect(ledger.head.size).toBe(2)
+  })
+
+  test('a submission repeated after its erasure brings nobody back', async () => {
+    const { ledger } = await testLedger()
+    await ledger.append(draft('a'))
+    await ledger.erase([0], 'erase', 'request')
+    await expect(ledger.append(draft('a'))).rejects.toThrow(ErasedError)
+    await expect(ledger.append(draft('a', 'other'))).rejects.toThrow(ErasedError)
+  })
+
+  test('an erasure that died after its tombstone is finished at the next start', async () => {
+    const { parts, ledger, log } = await testLedger()
+    await Promise.all(['a', 'b'].map((key) => ledger.append(draft(key))))
+    const forget = log.forget.bind(log)
+    log.forget = () => Promise.reject(new Error('killed'))
+    await expect(ledger.erase([0], 'erase', 'request')).rejects.toThrow('killed')
+    log.forget = forget
+    expect(await ledger.open([0])).toHaveLength(1)
+    expect(await (await Ledger.open(parts)).open([0])).toEqual([])
+  })
+
+  test('so is one whose tombstone was committed and never reached the escrow', async () => {
+    const { parts, ledger, log } = await testLedger()
+    await ledger.append(draft('a'))
+    const before = createMemoryEscrow()
+    await before.put(ledger.head, [])
+    const forget = log.forget.bind(log)
+    log.forget = () => Promise.reject(new Error('killed'))
+    await expect(ledger.erase([0], 'erase', 'request')).rejects.toThrow('killed')
+    log.forget = forget
+    expect(await (await Ledger.open({ ...parts, escrow: before })).open([0])).toEqual([])
+    expect(before.highest()?.size).toBe(2)
+  })
+
+  test('an older vault brings nobody back: the escrow knows what was erased', async () => {
+    const { parts, ledger, log } = await testLedger()
+    await ledger.append(draft('a'))
+    const row = await log.vaultRow(0)
+    await ledger.erase([0], 'erase', 'request')
+    const vaultRow = log.vaultRow.bind(log)
+    // The vault as it was before: the record's secrets are back, the tombstone's are not there yet.
+    let forgotten = false
+    log.vaultRow = async (index) => (forgotten ? vaultRow(index) : index === 0 ? row : null)
+    log.forget = async (changes) => {
+      expect(changes).toMatchObject([{ index: 0, grade: 'erase' }])
+      forgotten = true
+    }
+    expect(await (await Ledger.open(parts)).open([0])).toEqual([])
+    expect(forgotten).toBe(true)
+  })
+
+  test('with a new key-encryption key alone, everything is opened after rewrapping and nothing before', async () => {
+    const storage = createMemoryStorage()
+    const { parts, ledger } = await testLedger({ store: (await storage.openLog('site', signer.name)).log })
+    await Promise.all(Array.from({ length: 30 }, (_, i) => ledger.append(draft(`key ${i}`))))
+    await ledger.erase([3], 'erase', 'request')
+    const [fresh, old] = [new Uint8Array(32).fill(7), new Uint8Array(32).fill(1)]
+    const alone = createKeyring([fresh])
+    await expect((await Ledger.open({ ...parts, keyring: alone })).open([0])).rejects.toThrow(/wrapped with key/)
+    await rewrapLog(storage, 'site', createKeyring([fresh, old]), () => {})
+    const after = await Ledger.open({ ...parts, keyring: alone })
+    expect(await after.open(Array.from({ length: 30 }, (_, i) => i))).toHaveLength(29)
+    expect(await after.tombstones()).toHaveLength(1)
+    await expect((await Ledger.open({ ...parts, keyring: createKeyring([old]) })).open([0])).rejects.toThrow(
+      /wrapped with key/,
+    )
+  })
+})
+
+describe('the fork guard', () => {
+  test('a log behind its escrow is read, not appended to, and the cure is said', async () => {
+    const { parts, ledger } = await testLedger()
+    await ledger.append(draft('a'))
+    await parts.escrow.put({ ...ledger.head, size: 5 }, [])
+    const { ledger: restored } = await testLedger(parts)
+    expect(restored.fork).toMatch(/stands at 1 entries, and 5 were published.*recover --new-epoch/)
+    await expect(restored.append(draft('b'))).rejects.toThrow(ForkError)
+    expect(await restored.open([0])).toHaveLength(1)
+  })
+
+  test('a log of the right size that is another one is not appended to either', async () => {
+    const { parts, ledger } = await testLedger()
+    await ledger.append(draft('a'))
+    const other = await testLedger({ escrow: parts.escrow })
+    expect(other.ledger.fork).not.toBeNull()
+    const third = await testLedger()
+    await third.ledger.append(draft('z'))
+    expect((await testLedger({ store: third.log, escrow: parts.escrow })).ledger.fork).not.toBeNull()
+  })
+
+  test('a store rewound under a running process is noticed before the next append', async () => {
+    const { parts, ledger } = await testLedger()
+    await ledger.append(draft('a'))
+    // The same process, over a store that went back to nothing, or came back as another log that is longer.
+    const rewound = (await createMemoryStorage().openLog('site', signer.name)).log
+    const append = parts.store.append
+    parts.store.append = rewound.append.bind(rewound)
+    await expect(ledger.append(draft('b'))).rejects.toThrow(ForkError)
+    expect((await rewound.head()).size).toBe(0)
+    parts.store.append = append
+    await expect(ledger.append(draft('b'))).rejects.toThrow(ForkError)
+  })
+
+  test('a store that was rewound and grew again is another log', async () => {
+    const { parts, ledger } = await testLedger()
+    await ledger.append(draft('a'))
+    const regrown = await testLedger()
+    for (const key of ['x', 'y', 'z']) await regrown.ledger.append(draft(key))
+    parts.store.append = regrown.log.append.bind(regrown.log)
+    await expect(ledger.append(draft('b'))).rejects.toThrow(ForkError)
+    expect((await regrown.log.head()).size).toBe(3)
+  })
+
+  test('where the escrow can’t be written nothing is published or acknowledged, and the next append makes up for it', async () => {
+    const { parts, ledger } = await testLedger()
+    await ledger.append(draft('a'))
+    const put = parts.escrow.put
+    parts.escrow.put = () => Promise.reject(new Error('escrow full'))
+    await expect(ledger.append(draft('b'))).rejects.toThrow('escrow full')
+    expect(ledger.head.size).toBe(1)
+    parts.escrow.put = put
+    // The batch stands in the store: sent again, it is the same record, published now.
+    expect(await ledger.append(draft('b'))).toMatchObject({ index: 1, repeated: true })
+    expect(ledger.head.size).toBe(2)
+    expect(await ledger.append(draft('c'))).toMatchObject({ index: 2, repeated: false })
+    await verifyEverything(ledger)
   })
 })

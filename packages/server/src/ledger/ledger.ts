@@ -3,25 +3,25 @@
  * signature, one commit for all of them. It knows nothing of consent: what to seal is composed by the caller once the
  * time of recording is known, and found again by opaque keys.
  */
-import { timingSafeEqual } from 'node:crypto'
-import { HASH_SIZE } from '../merkle/hash.js'
-import { consistencyNodes, consistencyProof, inclusionNodes, inclusionProof } from '../merkle/proof.js'
-import { nodeReader, TILE_WIDTH, TileEdge } from '../merkle/tile.js'
-import { EMPTY_ROOT, leafHash, type NodeId } from '../merkle/tree.js'
-import type { Batch, DocumentRow, EntryRow, Head, LogStore, Standing, VaultRow } from '../storage/storage.js'
+import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
+import { TILE_WIDTH, TileEdge } from '../merkle/tile.js'
+import { EMPTY_ROOT, leafHash } from '../merkle/tree.js'
+import type { Batch, DocumentRow, EntryRow, Grade, Head, LogStore, Standing, VaultRow } from '../storage/storage.js'
+import type { Keyring } from '../vault/keyring.js'
+import { Auditor } from './auditor.js'
+import { encodeBase64 } from './base64.js'
 import { formatCheckpoint, openCheckpoint } from './checkpoint.js'
-import { commit } from './commitment.js'
-import { type Entry, encodeEntry } from './entry.js'
-import { openSeal, randomSecret, seal } from './seal.js'
+import type { Escrow, EscrowedTombstone } from './escrow.js'
+import { type Composed, type OpenedConsent, type OpenedTombstone, Sealer, type Tombstone } from './sealer.js'
 import type { Signer } from './signer.js'
+
+export type { Composed, OpenedConsent, OpenedTombstone } from './sealer.js'
 
 /** Entries in one commit. At 1,024 the commit is a small part of the cost of an entry; more would only delay answers. */
 const BATCH_LIMIT = 1024
 
-/** Full tiles kept in memory, 8 KiB each: the newest half a million entries prove without touching the disk. */
-const TILE_CACHE_LIMIT = 2048
-
-const SECRET_SIZE = 32
+/** Entries looked at in one step of work that walks the whole log, so that requests are answered in between. */
+const WALK_STEP = 1024
 
 /** What is to be appended. */
 export interface Draft {
@@ -33,29 +33,42 @@ export interface Draft {
   compose(recordedAt: number): Composed
 }
 
-export type Composed =
-  | { readonly kind: 'consent'; readonly subject: Uint8Array; readonly evidence: object; readonly identity: object }
-  | ({ readonly kind: 'document' } & { readonly document: Omit<DocumentRow, 'index'> })
-
 export interface Appended {
   readonly index: number
   /** True if the key stood already and nothing was appended. */
   readonly repeated: boolean
-}
-
-/** An entry with what opens it. */
-export interface OpenedConsent {
-  readonly index: number
-  /** The JCS text that the tree commits to. */
-  readonly entry: string
-  readonly evidence: object
-  readonly identity: object
-  readonly secrets: { readonly evidence: Uint8Array; readonly identity: Uint8Array }
+  /** A consent that was appended just now, so that it needn't be read back. */
+  readonly opened: OpenedConsent | null
 }
 
 /** A key was used before, for something else. */
 export class ConflictError extends Error {
   override name = 'ConflictError'
+}
+
+/** The key's record was erased since. Appending it again would bring somebody back who asked to be forgotten. */
+export class ErasedError extends Error {
+  override name = 'ErasedError'
+}
+
+/** The stored log is not the one that was published. Reads go on; the message says what to do. */
+export class ForkError extends Error {
+  override name = 'ForkError'
+}
+
+export interface LedgerParts {
+  /** Names the log in the stores and in what binds ciphertexts to their place. */
+  readonly log: string
+  readonly store: LogStore
+  readonly signer: Signer
+  readonly keyring: Keyring
+  readonly escrow: Escrow
+  /** Unix milliseconds. */
+  readonly now: () => number
+  /** Entries in one commit at most; 1 is for measuring what batches are worth. */
+  readonly batchLimit?: number
+  /** Told what an operator must know. */
+  readonly warn: (line: string) => void
 }
 
 interface Waiting {
@@ -74,68 +87,96 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 export class Ledger {
   readonly origin: string
-  readonly #site: string
-  readonly #store: LogStore
-  readonly #signer: Signer
-  readonly #now: () => number
-  readonly #tiles = new Map<string, Uint8Array>()
+  readonly #parts: LedgerParts
+  readonly #sealer: Sealer
+  readonly #auditor: Auditor
   #head: Head
   #edge: TileEdge
+  /** Why nothing may be appended; null while all is well. */
+  #fork: string | null = null
   #waiting: Waiting[] = []
   #writing: Promise<void> | null = null
+  /** Tombstones in the log that the escrow could not take yet: they go with the next head, which covers them. */
+  #owed: EscrowedTombstone[] = []
+  #tellGrown: () => void = () => {}
 
-  private constructor(site: string, store: LogStore, signer: Signer, now: () => number, head: Head, edge: TileEdge) {
-    this.origin = signer.name
-    this.#site = site
-    this.#store = store
-    this.#signer = signer
-    this.#now = now
+  private constructor(parts: LedgerParts, head: Head, edge: TileEdge) {
+    this.origin = parts.signer.name
+    this.#parts = parts
+    this.#sealer = new Sealer(parts.log, parts.keyring)
+    this.#auditor = new Auditor((level, n) => parts.store.tile(level, n))
     this.#head = head
     this.#edge = edge
   }
 
   /**
-   * Takes up a log where it stands. `now` gives Unix milliseconds. Rejects if the stored tree isn't the one that the
-   * stored checkpoint signs, or another key signed it.
+   * Takes up a log where it stands, and finishes what a crash interrupted. Rejects if the stored tree isn't the one that
+   * the stored checkpoint signs, or another key signed it. A log older than its escrow is taken up for reading alone.
    */
-  static async open(site: string, store: LogStore, signer: Signer, now: () => number): Promise<Ledger> {
-    const stored = await store.head()
-    if (stored.size === 0) {
-      const checkpoint = signer.sign(formatCheckpoint({ origin: signer.name, size: 0, root: EMPTY_ROOT }))
-      const head = { ...stored, root: EMPTY_ROOT, checkpoint }
-      return new Ledger(
-        site,
-        store,
-        signer,
-        now,
-        head,
-        TileEdge.restore(0, () => null),
-      )
+  static async open(parts: LedgerParts): Promise<Ledger> {
+    const { store, signer, escrow, warn, log } = parts
+    // Asked before the store is, for what other nodes append in between is no fork.
+    const escrowed = escrow.highest()
+    const { head, edge } = await readHead(store, signer)
+    const ledger = new Ledger(parts, head, edge)
+    if (
+      escrowed &&
+      (escrowed.size > head.size || encodeBase64(await ledger.#auditor.root(escrowed.size)) !== escrowed.root)
+    ) {
+      ledger.#fork = forkMessage(log, head.size, escrowed.size)
+      warn(ledger.#fork)
+      return ledger
     }
-    const edge = await restoreEdge(store, stored.size)
-    const { size, root } = openCheckpoint(stored.checkpoint, signer.vkey)
-    if (size !== stored.size || hex(root) !== hex(edge.append([]).root)) {
-      throw new Error(
-        `the stored tree of ${signer.name} is not the one its checkpoint of size ${size} signs: restore ledger.db from a backup; nothing was written`,
-      )
-    }
-    return new Ledger(site, store, signer, now, stored, edge)
+    await store.reconcile()
+    const lost = head.size - (await store.vaultSize())
+    if (lost > 0)
+      warn(`the vault of ${log} is older than its ledger: the last ${lost} entries can't be opened any more`)
+    const unescrowed = await ledger.#finishErasures()
+    // What was committed and not yet escrowed when the process died is as good as any other head. Its tombstones too: they
+    // are looked for past the escrowed head alone, so that nothing else would remember them under an older vault.
+    if (head.size > 0 && (head.size !== escrowed?.size || unescrowed.length > 0)) await escrow.put(head, unescrowed)
+    return ledger
   }
 
+  /** The newest head this process has published. */
   get head(): Head {
     return this.#head
   }
 
-  get vkey(): string {
-    return this.#signer.vkey
+  /** Its name in the stores and in addresses. */
+  get log(): string {
+    return this.#parts.log
   }
 
-  /** Resolves once the entry is durable. Rejects with `ConflictError`, or with what the store said: then nothing was appended. */
+  get vkey(): string {
+    return this.#parts.signer.vkey
+  }
+
+  /** Why nothing may be appended; null while all is well. */
+  get fork(): string | null {
+    return this.#fork
+  }
+
+  /** The newest head there is, also where other processes append to the same log. */
+  async latest(): Promise<Head> {
+    if (this.#parts.store.isShared) await this.#refresh()
+    return this.#head
+  }
+
+  /**
+   * Resolves once the entry is durable and its head is escrowed. Rejects with `ConflictError`, `ErasedError`, `ForkError`,
+   * or with what the store or the escrow said: whoever asked may then send the same again.
+   */
   append(draft: Draft): Promise<Appended> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ draft, resolve, reject })
       this.#writing ??= this.#writeAll()
     })
+  }
+
+  /** Has `tell` called after each batch that this process published. It must return at once, and not throw. */
+  onGrown(tell: () => void): void {
+    this.#tellGrown = tell
   }
 
   /** Resolves when everything handed to `append` so far is answered. */
@@ -147,11 +188,10 @@ export class Ledger {
     // One turn of the event loop first: requests that are already at the door join the batch.
     await new Promise<void>((resume) => setImmediate(resume))
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, BATCH_LIMIT)
+      const batch = this.#waiting.splice(0, this.#parts.batchLimit ?? BATCH_LIMIT)
       try {
         await this.#write(batch)
       } catch (error) {
-        // Nothing was appended; whoever waits decides whether to try again.
         for (const { reject } of batch) reject(error)
       }
     }
@@ -159,19 +199,29 @@ export class Ledger {
   }
 
   async #write(waiting: readonly Waiting[]): Promise<void> {
-    let answers: (() => void)[] = []
-    let edge = this.#edge
+    const { store, escrow, signer, now } = this.#parts
+    if (this.#fork !== null) throw new ForkError(this.#fork)
+    let answers: Answer[] = []
+    let tombstones: EscrowedTombstone[] = []
+    // As it is now: `latest` may move on while the store is waited for.
+    const [assumed, assumedEdge] = [this.#head, this.#edge]
+    let edge = assumedEdge
+    // Asked before the store is: what was escrowed by then is in the store by the time its head is read. Asked later, the
+    // next batch of another node would look like a fork to one that was frozen in between.
+    const escrowed = store.isShared ? (escrow.highest()?.size ?? 0) : 0
     const keys = waiting.map(({ draft }) => draft.key)
-    const written = await this.#store.append(keys, this.#edge.size, (standing) => {
+    const written = await store.append(keys, assumed.size, (standing) => {
       answers = []
-      const before = standing.edge ? edgeOf(standing) : this.#edge
-      const recordedAt = Math.max(this.#now(), standing.head.recordedAt)
-      const composing = this.#compose(waiting, standing, recordedAt, answers)
+      tombstones = []
+      this.#requireNoFork(standing, assumed, escrowed)
+      const before = standing.edge ? edgeOf(standing) : assumedEdge
+      const recordedAt = Math.max(now(), standing.head.recordedAt)
+      const composing = this.#compose(waiting, standing, recordedAt, answers, tombstones)
       if (composing.entries.length === 0) return null
       const grown = before.append(composing.entries.map(({ entry }) => leafHash(entry)))
       edge = grown.edge
-      const { size } = grown.edge
-      const checkpoint = this.#signer.sign(formatCheckpoint({ origin: this.origin, size, root: grown.root }))
+      const { size } = edge
+      const checkpoint = signer.sign(formatCheckpoint({ origin: this.origin, size, root: grown.root }))
       return {
         head: { size, root: grown.root, checkpoint, recordedAt },
         tiles: grown.writes,
@@ -179,158 +229,239 @@ export class Ledger {
       } satisfies Batch
     })
     if (written) {
-      // Only now: a commit that failed must leave the edge where it was.
-      this.#head = written.head
-      this.#edge = edge
-      for (const tile of written.tiles) this.#remember(tile.level, tile.n, tile.hashes)
+      // Escrow before publishing. Where it fails the batch stands but isn't published, and the next one starts from it.
+      this.#owed.push(...tombstones)
+      const owed = [...this.#owed]
+      await escrow.put(written.head, owed)
+      this.#owed = this.#owed.filter((tombstone) => !owed.includes(tombstone))
+      // Only now: a commit that failed must leave the edge where it was. `latest` may have moved on further.
+      if (written.head.size > this.#head.size) {
+        this.#head = written.head
+        this.#edge = edge
+      }
+      this.#auditor.remember(written.tiles)
+      this.#tellGrown()
     }
-    for (const answer of answers) answer()
+    // Something repeated may stand in a batch of another process, or in one that was never published.
+    if (answers.some(({ index }) => index >= this.#head.size)) await this.#refresh()
+    for (const { answer } of answers) answer()
   }
 
-  #compose(waiting: readonly Waiting[], standing: Standing, recordedAt: number, answers: (() => void)[]): Composing {
+  /** Throws if the store's log isn't the one this process, or anyone who shares its escrow, has seen. */
+  #requireNoFork(standing: Standing, assumed: Head, escrowed: number): void {
+    const { log, warn } = this.#parts
+    const isRewound =
+      standing.head.size < assumed.size ||
+      (assumed.size > 0 && (!standing.assumedRoot || hex(standing.assumedRoot) !== hex(assumed.root)))
+    if (!isRewound && escrowed <= standing.head.size) return
+    this.#fork = forkMessage(log, standing.head.size, Math.max(escrowed, assumed.size))
+    warn(this.#fork)
+    throw new ForkError(this.#fork)
+  }
+
+  #compose(
+    waiting: readonly Waiting[],
+    standing: Standing,
+    recordedAt: number,
+    answers: Answer[],
+    tombstones: EscrowedTombstone[],
+  ): Composing {
     const composing: Composing = { entries: [], vault: [], documents: [] }
     const known = new Map(standing.known)
     for (const { draft, resolve, reject } of waiting) {
-      const key = hex(draft.key)
-      const before = known.get(key)
+      const { key, fingerprint } = draft
+      const before = known.get(hex(key))
       if (before) {
-        const same = timingSafeEqual(before.fingerprint, draft.fingerprint)
-        answers.push(() =>
-          same
-            ? resolve({ index: before.index, repeated: true })
-            : reject(new ConflictError('the key was used before')),
-        )
+        answers.push({ index: before.index, answer: () => answerRepeated(before, fingerprint, resolve, reject) })
         continue
       }
       const index = standing.head.size + composing.entries.length
-      known.set(key, { index, fingerprint: draft.fingerprint })
-      const sealed = this.#seal(draft.compose(recordedAt), index)
-      composing.entries.push({ entry: encodeEntry(sealed.entry), sealed: sealed.parts })
-      composing.vault.push({
-        key: draft.key,
-        fingerprint: draft.fingerprint,
-        subject: sealed.subject,
-        secrets: sealed.secrets,
-      })
-      if (sealed.document) composing.documents.push(sealed.document)
-      answers.push(() => resolve({ index, repeated: false }))
+      known.set(hex(key), { index, fingerprint, erased: null })
+      const composed = draft.compose(recordedAt)
+      const { row, vault, opened } = this.#sealer.seal(composed, index)
+      composing.entries.push(row)
+      composing.vault.push({ key, fingerprint, erased: null, ...vault })
+      if (composed.kind === 'document') composing.documents.push({ ...composed.document, index })
+      if (composed.kind === 'tombstone') tombstones.push({ index: composed.body.index, grade: composed.body.grade })
+      answers.push({ index, answer: () => resolve({ index, repeated: false, opened }) })
     }
     return composing
   }
 
-  #seal(composed: Composed, index: number) {
-    if (composed.kind === 'document') {
-      const { kind, hash, version, language } = composed.document
-      const entry: Entry =
-        kind === 'policy'
-          ? { type: 'policy', v: 1, hash, version }
-          : { type: 'notice', v: 1, hash, language: language ?? '', version }
-      return { entry, parts: [], subject: null, secrets: new Uint8Array(0), document: { ...composed.document, index } }
+  /** Takes up what another process appended, or this one didn't come to publish. */
+  async #refresh(): Promise<void> {
+    const { store, signer, escrow, log, warn } = this.#parts
+    const seen = this.#head
+    const { head, edge } = await readHead(store, signer)
+    const seenRoot = seen.size === 0 ? seen.root : head.size < seen.size ? null : await store.rootAt(seen.size)
+    if (!seenRoot || hex(seenRoot) !== hex(seen.root)) {
+      this.#fork ??= forkMessage(log, head.size, seen.size)
+      warn(this.#fork)
+      return
     }
-    const { evidence, identity, subject } = composed
-    const [a, b] = [randomSecret(), randomSecret()]
-    const entry: Entry = {
-      type: 'consent',
-      v: 1,
-      evidence: commit('evidence', a, evidence),
-      identity: commit('identity', b, identity),
-    }
-    const parts = [seal(evidence, a, this.#associated('evidence')), seal(identity, b, this.#associated('identity'))]
-    const secrets = new Uint8Array(2 * SECRET_SIZE)
-    secrets.set(a)
-    secrets.set(b, SECRET_SIZE)
-    return { entry, parts, subject, secrets, document: null }
+    // A write that went on meanwhile may have moved this process further than what was read.
+    if (head.size <= this.#head.size) return
+    await escrow.put(head, [])
+    if (head.size <= this.#head.size) return
+    this.#head = head
+    this.#edge = edge
   }
 
-  /** Binds a ciphertext to its site and its place in the entry. */
-  #associated(part: 'evidence' | 'identity'): string {
-    return `${this.#site}/consent/${part}`
+  /**
+   * Forgets records: appends a tombstone for each, then deletes the secrets. *unlink* takes the identity and keeps the
+   * evidence, *erase* takes both. `ground`: why, for the tombstone. Indexes that hold no consent are passed over.
+   */
+  async erase(indexes: readonly number[], grade: Grade, ground: string): Promise<void> {
+    const { store, escrow, now } = this.#parts
+    const due: number[] = []
+    for (const index of new Set(indexes)) {
+      const row = await store.vaultRow(index)
+      const [entry] = await store.entries(index, index + 1)
+      if (row && entry?.sealed.length === 2 && row.erased !== 'erase' && row.erased !== grade) due.push(index)
+    }
+    // So that the order of tombstones says nothing about whose they are.
+    for (let i = due.length - 1; i > 0; i--) {
+      const j = randomInt(i + 1)
+      ;[due[i], due[j]] = [due[j]!, due[i]!]
+    }
+    const at = new Date(now()).toISOString()
+    const appended = await Promise.all(due.map((index) => this.append(tombstoneDraft({ at, grade, index, ground }))))
+    // A tombstone that stood already is of an erasure that failed half-way, perhaps before it reached the escrow.
+    const repeated = due.filter((_, i) => appended[i]?.repeated).map((index) => ({ index, grade }))
+    if (repeated.length > 0) await escrow.put(this.#head, repeated)
+    await this.#carryOut(due.map((index) => ({ index, grade })))
   }
 
-  /** The consent records at these indexes, in the same order; an index that holds none is left out. */
+  /** Deletes what tombstones say is forgotten. Repeating it changes nothing. */
+  async #carryOut(tombstones: readonly EscrowedTombstone[]): Promise<void> {
+    const { store } = this.#parts
+    const changes = []
+    for (const { index, grade } of tombstones) {
+      const row = await store.vaultRow(index)
+      if (!row || row.erased === 'erase' || row.erased === grade) continue
+      changes.push(this.#sealer.forgetting(index, grade, row))
+    }
+    if (changes.length > 0) await store.forget(changes)
+  }
+
+  /**
+   * After a crash between tombstone and deletion the ledger knows more than the vault; after a restored vault the escrow
+   * does, which is asked first since it needs no secret. Nobody comes back either way. Answers those that the escrow lacked.
+   */
+  async #finishErasures(): Promise<EscrowedTombstone[]> {
+    await this.#carryOut(this.#parts.escrow.tombstones())
+    // The escrow follows the commit, so only what this node wrote last may hold tombstones that it doesn't: other nodes
+    // may have gone on since, but they finish their own.
+    const { escrow } = this.#parts
+    const from = escrow.ownSize() ?? escrow.highest()?.size ?? 0
+    const found = (await this.tombstones(from, this.#head.size)).map(({ body }) => body)
+    await this.#carryOut(found)
+    return found
+  }
+
+  /** The tombstones among entries `[start, end)` that can be opened. */
+  async tombstones(start = 0, end = this.#head.size): Promise<OpenedTombstone[]> {
+    const { store } = this.#parts
+    const found: OpenedTombstone[] = []
+    for (let from = start; from < end; from += WALK_STEP) {
+      const rows = await store.entries(from, Math.min(from + WALK_STEP, end))
+      for (const [i, row] of rows.entries()) {
+        // A tombstone has one sealed body, a consent two parts: the vault is asked for the few that may be one.
+        if (row.sealed.length !== 1) continue
+        const tombstone = this.#sealer.openTombstone(from + i, row, await store.vaultRow(from + i))
+        if (tombstone) found.push(tombstone)
+      }
+    }
+    return found
+  }
+
+  /** The consent records at these indexes, in the same order; what holds none, or was erased whole, is left out. */
   async open(indexes: readonly number[]): Promise<OpenedConsent[]> {
-    const opened = await Promise.all(indexes.map((index) => this.#openOne(index)))
+    const { store } = this.#parts
+    const opened = await Promise.all(
+      indexes.map(async (index) => {
+        const [[row], vault] = await Promise.all([store.entries(index, index + 1), store.vaultRow(index)])
+        return row ? this.#sealer.openConsent(index, row, vault) : null
+      }),
+    )
     return opened.filter((record) => record !== null)
   }
 
-  async #openOne(index: number): Promise<OpenedConsent | null> {
-    const [[row], vault] = await Promise.all([this.#store.entries(index, index + 1), this.#store.vaultRow(index)])
-    const [evidence, identity] = row?.sealed ?? []
-    if (!row || !vault || !evidence || !identity || vault.secrets.length !== 2 * SECRET_SIZE) return null
-    const secrets = { evidence: vault.secrets.subarray(0, SECRET_SIZE), identity: vault.secrets.subarray(SECRET_SIZE) }
-    return {
-      index,
-      entry: new TextDecoder().decode(row.entry),
-      evidence: openSeal(evidence, secrets.evidence, this.#associated('evidence')),
-      identity: openSeal(identity, secrets.identity, this.#associated('identity')),
-      secrets,
-    }
+  /** What `append` would answer to a repetition; null if the key is not here. Rejects as `append` does. */
+  async repeated({ key, fingerprint }: Pick<Draft, 'key' | 'fingerprint'>): Promise<Appended | null> {
+    const before = await this.#parts.store.findKey(key)
+    return before && new Promise((resolve, reject) => answerRepeated(before, fingerprint, resolve, reject))
   }
 
-  /** The entry's index, if the key was appended. */
+  /** The entry's index, if the key was appended and not erased since: who knows the key must not find what was unlinked. */
   async find(key: Uint8Array): Promise<number | null> {
-    return (await this.#store.findKey(key))?.index ?? null
+    const known = await this.#parts.store.findKey(key)
+    return known && !known.erased ? known.index : null
   }
 
   /** Indexes of the subject's entries, ascending. */
   findSubject(subject: Uint8Array): Promise<number[]> {
-    return this.#store.findSubject(subject)
+    return this.#parts.store.findSubject(subject)
   }
 
   /** Indexes below `before` of entries about somebody, newest first. */
   recent(before: number, limit: number): Promise<number[]> {
-    return this.#store.recent(before, limit)
+    return this.#parts.store.recent(before, limit)
   }
 
   documents(): Promise<DocumentRow[]> {
-    return this.#store.documents()
+    return this.#parts.store.documents()
   }
 
   /** Entries `[start, end)` as the tree commits to them. */
   async entries(start: number, end: number): Promise<Uint8Array[]> {
-    return (await this.#store.entries(start, end)).map(({ entry }) => entry)
+    return (await this.#parts.store.entries(start, end)).map(({ entry }) => entry)
   }
 
-  /** Hashes of a tile so far, of which whoever asks takes the width that a size has; null where there is none. */
-  async tile(level: number, n: number): Promise<Uint8Array | null> {
-    return this.#tiles.get(`${level}/${n}`) ?? (await this.#store.tile(level, n))
+  /** At least `width` hashes of a tile; null where there are fewer. */
+  tile(level: number, n: number, width: number): Promise<Uint8Array | null> {
+    return this.#auditor.tile(level, n, width)
   }
 
   /** Inclusion proofs of these entries in the tree of `size`. */
-  async prove(indexes: readonly number[], size = this.#head.size): Promise<Uint8Array[][]> {
-    const read = await this.#reader(indexes.flatMap((index) => inclusionNodes(index, size).flat()))
-    return indexes.map((index) => inclusionProof(index, size, read))
+  prove(indexes: readonly number[], size = this.#head.size): Promise<Uint8Array[][]> {
+    return this.#auditor.inclusion(indexes, size)
   }
 
   /** Proof that the tree of size `from` is a prefix of the tree of size `to`. */
-  async proveConsistency(from: number, to = this.#head.size): Promise<Uint8Array[]> {
-    return consistencyProof(from, to, await this.#reader(consistencyNodes(from, to).flat()))
+  proveConsistency(from: number, to = this.#head.size): Promise<Uint8Array[]> {
+    return this.#auditor.consistency(from, to)
   }
+}
 
-  /** Loads the tiles these nodes lie in, then reads from memory. */
-  async #reader(nodes: readonly NodeId[]) {
-    const tiles = new Map<string, Uint8Array>()
-    for (const { level, index } of nodes) {
-      const tileLevel = Math.floor(level / 8)
-      const n = Math.floor((index * 2 ** (level % 8)) / TILE_WIDTH)
-      const key = `${tileLevel}/${n}`
-      if (tiles.has(key)) continue
-      const tile = await this.tile(tileLevel, n)
-      if (!tile) throw new Error(`tile ${key} of ${this.origin} is missing`)
-      // A partial one may have grown while it was read; only what is written here is known to be the newest.
-      if (tile.length === TILE_WIDTH * HASH_SIZE) this.#remember(tileLevel, n, tile)
-      tiles.set(key, tile)
-    }
-    return nodeReader((level, n) => tiles.get(`${level}/${n}`)!)
-  }
+interface Answer {
+  readonly index: number
+  readonly answer: () => void
+}
 
-  #remember(level: number, n: number, hashes: Uint8Array) {
-    const key = `${level}/${n}`
-    // Taken out and put back, so that the first key is always the one unused for longest.
-    this.#tiles.delete(key)
-    this.#tiles.set(key, hashes)
-    if (this.#tiles.size > TILE_CACHE_LIMIT) this.#tiles.delete(this.#tiles.keys().next().value!)
-  }
+function answerRepeated(
+  before: { index: number; fingerprint: Uint8Array; erased: Grade | null },
+  fingerprint: Uint8Array,
+  resolve: Waiting['resolve'],
+  reject: Waiting['reject'],
+): void {
+  if (before.erased) reject(new ErasedError('the record was erased'))
+  else if (!timingSafeEqual(before.fingerprint, fingerprint)) reject(new ConflictError('the key was used before'))
+  else resolve({ index: before.index, repeated: true, opened: null })
+}
+
+/** Its key is of what it erases, so that an erasure that is asked for twice has one tombstone. */
+function tombstoneDraft(body: Tombstone): Draft {
+  const digest = createHash('sha256').update(`avow/tombstone/v1/${body.grade}/${body.index}`).digest()
+  return { key: digest.subarray(0, 16), fingerprint: digest, compose: () => ({ kind: 'tombstone', body }) }
+}
+
+function forkMessage(log: string, stored: number, published: number): string {
+  return (
+    `the log of ${log} stands at ${stored} entries, and ${published} were published: this is an older copy, or another one. ` +
+    'Nothing is appended, since that would fork the log; reads go on. Restore the newest copy of the ledger, or, if it is lost, ' +
+    'run `avow recover --new-epoch`, which starts a new log that names this one'
+  )
 }
 
 function edgeOf({ head, edge }: Standing): TileEdge {
@@ -340,11 +471,32 @@ function edgeOf({ head, edge }: Standing): TileEdge {
   )
 }
 
-async function restoreEdge(store: LogStore, size: number): Promise<TileEdge> {
+/** The stored head, checked against its signature and its tree. */
+async function readHead(store: LogStore, signer: Signer): Promise<{ head: Head; edge: TileEdge }> {
+  const stored = await store.head()
+  if (stored.size === 0) {
+    const checkpoint = signer.sign(formatCheckpoint({ origin: signer.name, size: 0, root: EMPTY_ROOT }))
+    return { head: { ...stored, root: EMPTY_ROOT, checkpoint }, edge: TileEdge.restore(0, () => null) }
+  }
   const tiles = new Map<string, Uint8Array | null>()
-  for (let level = 0; TILE_WIDTH ** level <= size; level++) {
-    const n = Math.ceil(Math.floor(size / TILE_WIDTH ** level) / TILE_WIDTH) - 1
+  for (let level = 0; TILE_WIDTH ** level <= stored.size; level++) {
+    const n = Math.ceil(Math.floor(stored.size / TILE_WIDTH ** level) / TILE_WIDTH) - 1
     tiles.set(`${level}/${n}`, await store.tile(level, n))
   }
-  return TileEdge.restore(size, (level, n) => tiles.get(`${level}/${n}`) ?? null)
+  let edge: TileEdge
+  try {
+    edge = TileEdge.restore(stored.size, (level, n) => tiles.get(`${level}/${n}`) ?? null)
+  } catch (error) {
+    throw new Error(
+      `the stored tree of ${signer.name} is damaged (${(error as Error).message}): restore the ledger from a backup; nothing was written`,
+      { cause: error },
+    )
+  }
+  const { size, root } = openCheckpoint(stored.checkpoint, signer.vkey)
+  if (size !== stored.size || hex(root) !== hex(edge.append([]).root)) {
+    throw new Error(
+      `the stored tree of ${signer.name} is not the one its checkpoint of size ${size} signs: restore the ledger from a backup; nothing was written`,
+    )
+  }
+  return { head: stored, edge }
 }

@@ -14,7 +14,11 @@ const SPACE = 0x20
 
 /** `nonce || ciphertext || tag`. `aad` ties it to its place: a sealed part moved elsewhere does not open. */
 export function seal(part: object, secret: Uint8Array, aad: string): Uint8Array {
-  const text = jcs(part)
+  return sealText(jcs(part), secret, aad)
+}
+
+/** The same for a part that is canonical text already. */
+export function sealText(text: Uint8Array, secret: Uint8Array, aad: string): Uint8Array {
   const plain = new Uint8Array(Math.ceil(text.length / PAD_BYTES) * PAD_BYTES).fill(SPACE)
   plain.set(text)
   const nonce = randomFrom(NONCE_SIZE)

@@ -1,5 +1,5 @@
 /** The tree of RFC 6962: how leaves and nodes are hashed, and the root over them. Pure; where nodes are kept is the caller's. */
-import { sha256 } from './hash.js'
+import { HASH_SIZE, sha256 } from './hash.js'
 
 // The prefixes keep a leaf from ever being read as an interior node, or the reverse (RFC 6962 §2.1).
 const LEAF_PREFIX = Uint8Array.of(0x00)
@@ -46,6 +46,23 @@ export function coveringNodes(start: number, end: number): NodeId[] {
     at += width
   }
   return nodes
+}
+
+/** The hash of the perfect subtree over a full tile's hashes, one after another; their count is a power of two. */
+export function foldTile(hashes: Uint8Array): Uint8Array {
+  const level = new Uint8Array(hashes)
+  for (let width = level.length / 2; width >= HASH_SIZE; width /= 2) {
+    for (let at = 0; at < width; at += HASH_SIZE) {
+      level.set(
+        nodeHash(
+          level.subarray(2 * at, 2 * at + HASH_SIZE),
+          level.subarray(2 * at + HASH_SIZE, 2 * at + 2 * HASH_SIZE),
+        ),
+        at,
+      )
+    }
+  }
+  return level.subarray(0, HASH_SIZE)
 }
 
 /** The hash over covering nodes: the tree leans left, so the smallest are joined first. */

@@ -2,12 +2,23 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { stateOf } from '../consent/state.js'
 import { decodeBase64url, encodeBase64, encodeBase64url } from '../ledger/base64.js'
-import type { OpenedConsent } from '../ledger/ledger.js'
+import type { Ledger } from '../ledger/ledger.js'
 import { type KeyEnv, requireKey } from '../middleware/api-key.js'
 import { InputError, Refusal } from '../problem.js'
 import type { DocumentRow, KeyStore } from '../storage/storage.js'
 import { idParam, json, logSchema, problems, recordSchema, stateSchema, subjectParam } from './openapi.js'
-import { evidenceOf, recordOf, recordsOf, type Site, type Sites, siteOf } from './site.js'
+import {
+  findEntry,
+  type LinkedRecord,
+  openLinked,
+  provingHead,
+  recordOf,
+  recordsIn,
+  recordsOf,
+  type Site,
+  type Sites,
+  siteOf,
+} from './site.js'
 
 const PAGE_DEFAULT = 100
 const PAGE_LIMIT = 1000
@@ -17,9 +28,19 @@ const security = [{ apiKey: [] }]
 
 const secretsSchema = z.strictObject({ evidence: z.string(), identity: z.string() })
 
+/** Which of the site's logs: the newest by default, `<site>` or `<site>.e2` for an earlier epoch. */
+const logName = z.string().max(80).optional()
+
+function ledgerOf({ ledger, logs }: Site, name: string | undefined): Ledger {
+  const chosen = name === undefined ? ledger : logs.get(name)
+  if (!chosen) throw new InputError('log', 'the name of one of the logs of the site')
+  return chosen
+}
+
 const query = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(PAGE_DEFAULT),
   cursor: z.string().max(64).optional(),
+  log: logName,
 })
 
 /** A cursor is the index below which the next page starts. Opaque to whoever holds it. */
@@ -43,13 +64,11 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
   const read = requireKey(keys, 'audit:read', now)
   const exportEvidence = requireKey(keys, 'audit:export', now)
 
-  const logOf = ({ ledger }: Site) => ({ size: ledger.head.size, checkpoint: ledger.head.checkpoint })
-  const state = (site: Site, records: readonly OpenedConsent[]) =>
-    stateOf(
-      records.map((record) => ({ index: record.index, evidence: evidenceOf(record) })),
-      site.book.accepts,
-      now(),
-    )
+  const logOf = async (ledger: Ledger) => {
+    const { size, checkpoint } = await ledger.latest()
+    return { size, checkpoint }
+  }
+  const state = (site: Site, records: readonly LinkedRecord[]) => stateOf(records, site.book.accepts, now())
 
   app.openapi(
     createRoute({
@@ -69,12 +88,12 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
       },
     }),
     async (c) => {
-      const { limit, cursor } = c.req.valid('query')
-      const site = siteOf(sites, c.get('apiKey').site)
-      const log = logOf(site)
+      const { limit, cursor, log: name } = c.req.valid('query')
+      const ledger = ledgerOf(siteOf(sites, c.get('apiKey').site), name)
+      const log = await logOf(ledger)
       const before = cursor === undefined ? log.size : parseCursor(cursor)
-      const indexes = await site.ledger.recent(Math.min(before, log.size), limit)
-      const records = (await site.ledger.open(indexes)).map(recordOf)
+      const indexes = await ledger.recent(Math.min(before, log.size), limit)
+      const records = (await openLinked(ledger, indexes)).map(recordOf)
       const last = indexes.at(-1)
       const next = last !== undefined && indexes.length === limit && last > 0 ? encodeCursor(last) : null
       return c.json({ records, next, log }, 200)
@@ -106,11 +125,11 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
     }),
     async (c) => {
       const site = siteOf(sites, c.get('apiKey').site)
-      const index = await site.ledger.find(site.blind.submission(c.req.valid('param').id))
-      const [opened] = index === null ? [] : await site.ledger.open([index])
-      if (!opened) throw new Refusal('not-found', 'no record with this id', { field: 'id' })
-      const log = logOf(site)
-      const [proof] = await site.ledger.prove([opened.index], log.size)
+      const entry = await findEntry(site, site.blind.submission(c.req.valid('param').id))
+      const [opened] = entry ? await openLinked(entry.ledger, [entry.index]) : []
+      if (!entry || !opened) throw new Refusal('not-found', 'no record with this id', { field: 'id' })
+      const log = await logOf(entry.ledger)
+      const [proof] = await entry.ledger.prove([opened.index], log.size)
       return c.json(
         {
           record: recordOf(opened),
@@ -144,8 +163,9 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
     async (c) => {
       const { subject } = c.req.valid('param')
       const site = siteOf(sites, c.get('apiKey').site)
-      const log = logOf(site)
-      const records = await found(site, subject)
+      const log = await logOf(site.ledger)
+      const records = await recordsOf(site, subject)
+      if (records.length === 0) throw new Refusal('not-found', 'no record of this subject', { field: 'subject' })
       return c.json({ subject, state: state(site, records), records: records.map(recordOf), log }, 200)
     },
   )
@@ -158,7 +178,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
       summary: 'Evidence of a subject, for a regulator: verifies offline with the public key',
       security,
       middleware: exportEvidence,
-      request: { params: subjectParam },
+      request: { params: subjectParam, query: z.strictObject({ log: logName }) },
       responses: {
         200: json(z.looseObject({ format: z.literal('avow-evidence@v1') }), 'the evidence bundle'),
         ...refusals,
@@ -167,31 +187,30 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
     async (c) => {
       const { subject } = c.req.valid('param')
       const site = siteOf(sites, c.get('apiKey').site)
-      const bundle = await evidenceBundle(site, subject, await found(site, subject), now())
+      const ledger = ledgerOf(site, c.req.valid('query').log)
+      const bundle = await evidenceBundle(site, ledger, subject, now())
       c.header('content-disposition', `attachment; filename="evidence-${subject.slice(0, 12)}.json"`)
       return c.json(bundle, 200)
     },
   )
 }
 
-const secretsOf = ({ secrets }: OpenedConsent) => ({
+const secretsOf = ({ secrets }: LinkedRecord) => ({
   evidence: encodeBase64url(secrets.evidence),
   identity: encodeBase64url(secrets.identity),
 })
 
-async function found(site: Site, subject: string): Promise<OpenedConsent[]> {
-  const records = await recordsOf(site, subject)
-  if (records.length === 0) throw new Refusal('not-found', 'no record of this subject', { field: 'subject' })
-  return records
-}
-
 /** What `avow verify` checks: all of a subject's records, the documents they cite, and one checkpoint that proves them. */
-async function evidenceBundle(site: Site, subject: string, records: readonly OpenedConsent[], now: number) {
-  const { size, checkpoint } = site.ledger.head
+async function evidenceBundle(site: Site, ledger: Ledger, subject: string, now: number) {
+  const records = await recordsIn(ledger, site, subject)
+  if (records.length === 0)
+    throw new Refusal('not-found', 'no record of this subject in this log', { field: 'subject' })
+  const cited = new Set(records.flatMap(({ evidence: { policy, notice } }) => [policy.hash, notice.hash]))
+  const documents = (await ledger.documents()).filter(({ hash }) => cited.has(hash))
+  const last = [...records, ...documents].reduce((highest, { index }) => Math.max(highest, index), 0)
+  const { size, checkpoint } = await provingHead(site, ledger, last + 1)
   const inLog = records.filter(({ index }) => index < size)
-  const cited = new Set(inLog.map(evidenceOf).flatMap(({ policy, notice }) => [policy.hash, notice.hash]))
-  const documents = (await site.ledger.documents()).filter(({ hash }) => cited.has(hash))
-  const proofs = await site.ledger.prove(
+  const proofs = await ledger.prove(
     [...inLog, ...documents].map(({ index }) => index),
     size,
   )
@@ -204,7 +223,7 @@ async function evidenceBundle(site: Site, subject: string, records: readonly Ope
   })
   return {
     format: 'avow-evidence@v1' as const,
-    vkey: site.ledger.vkey,
+    vkey: ledger.vkey,
     subject,
     asOf: new Date(now).toISOString(),
     checkpoint,

@@ -10,13 +10,23 @@ import {
 } from '../consent/record.js'
 import { stateOf } from '../consent/state.js'
 import { encodeBase64url } from '../ledger/base64.js'
-import { ConflictError, type OpenedConsent } from '../ledger/ledger.js'
+import { type Appended, ConflictError, type Draft, ErasedError, ForkError, type Ledger } from '../ledger/ledger.js'
 import { formatProofFile } from '../ledger/proof-file.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import { limitBody, requireJson } from '../middleware/json-body.js'
 import { InputError, Refusal } from '../problem.js'
+import { UnavailableError } from '../storage/storage.js'
 import { json, problems, stateSchema } from './openapi.js'
-import { evidenceOf, identityOf, recordsOf, type Site, type Sites, siteOf } from './site.js'
+import {
+  findEntry,
+  isLinked,
+  type LinkedRecord,
+  openLinked,
+  recordsBeside,
+  type Site,
+  type Sites,
+  siteOf,
+} from './site.js'
 
 const answerSchema = z
   .strictObject({
@@ -47,6 +57,7 @@ const route = createRoute({
       'unsupported-media-type',
       'too-large',
       'conflict',
+      'erased',
       'origin-refused',
       'not-found',
       'rate-limited',
@@ -56,7 +67,7 @@ const route = createRoute({
 })
 
 /** A copy for the person: where the record stands, what opens it, and the checkpoint it is proved against. */
-export async function receiptOf({ ledger }: Site, opened: OpenedConsent): Promise<string> {
+export async function receiptOf(ledger: Ledger, opened: LinkedRecord): Promise<string> {
   const { size, checkpoint } = ledger.head
   const [proof] = await ledger.prove([opened.index], size)
   const { entry, evidence, identity, secrets } = opened
@@ -72,11 +83,30 @@ export async function receiptOf({ ledger }: Site, opened: OpenedConsent): Promis
 /** `previous` must be the same subject's. One that is not here yet is taken: a withdrawal may overtake the grant it follows. */
 async function checkPrevious(site: Site, previous: string | null, subject: string): Promise<void> {
   if (previous === null) return
-  const index = await site.ledger.find(site.blind.submission(previous))
-  if (index === null) return
-  const [record] = await site.ledger.open([index])
-  if (record && identityOf(record).subject !== subject)
-    throw new InputError('previous', 'a submission of the same secret')
+  const found = await findEntry(site, site.blind.submission(previous))
+  if (!found) return
+  const [record] = await openLinked(found.ledger, [found.index])
+  if (record && record.identity.subject !== subject) throw new InputError('previous', 'a submission of the same secret')
+}
+
+/** Appends to the newest log what none of the site's logs has. */
+async function append(site: Site, draft: Draft): Promise<Appended & { log: string }> {
+  try {
+    for (const [log, ledger] of site.logs) {
+      if (ledger === site.ledger) continue
+      const repeated = await ledger.repeated(draft)
+      if (repeated) return { log, ...repeated }
+    }
+    return { log: site.ledger.log, ...(await site.ledger.append(draft)) }
+  } catch (error) {
+    if (error instanceof ConflictError)
+      throw new Refusal('conflict', 'id: was used for another submission', { field: 'id' })
+    if (error instanceof ErasedError)
+      throw new Refusal('erased', 'what was erased is not recorded again', { field: 'id' })
+    // Logged by the ledger, with the cure, when it was noticed; the browser keeps its submission until then.
+    if (error instanceof ForkError) throw new UnavailableError(error.message)
+    throw error
+  }
 }
 
 export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () => number): void {
@@ -91,38 +121,28 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
     const subject = subjectOf(site.name, submission.secret)
     await checkPrevious(site, submission.previous, subject)
     const agent = agentFamily(c.req.header('user-agent'))
-    const appended = await site.ledger
-      .append({
-        key: site.blind.submission(submission.id),
-        fingerprint: fingerprintOf(submission),
-        compose: (recordedAt) => ({
-          kind: 'consent',
-          subject: site.blind.subject(subject),
-          ...composeRecord(submission, policy, agent, recordedAt),
-        }),
-      })
-      .catch((error) => {
-        if (error instanceof ConflictError)
-          throw new Refusal('conflict', 'id: was used for another submission', { field: 'id' })
-        throw error
-      })
-    const records = await recordsOf(site, subject)
-    const opened = records.find((record) => record.index === appended.index)
-    if (!opened) throw new Error(`entry ${appended.index} was appended and can't be opened`)
-    const state = stateOf(
-      records.map((record) => ({ index: record.index, evidence: evidenceOf(record) })),
-      site.book.accepts,
-      now(),
-    )
+    const appended = await append(site, {
+      key: site.blind.submission(submission.id),
+      fingerprint: fingerprintOf(submission),
+      compose: (recordedAt) => ({
+        kind: 'consent',
+        subject: site.blind.subject(subject),
+        ...composeRecord(submission, policy, agent, recordedAt),
+      }),
+    })
+    const ledger = site.logs.get(appended.log)!
+    const opened = appended.opened ?? (await ledger.open([appended.index]))[0]
+    if (!opened || !isLinked(opened)) throw new Error(`entry ${appended.index} was appended and can't be opened`)
+    const state = stateOf(await recordsBeside(site, subject, opened), site.book.accepts, now())
     c.header('cache-control', 'no-store')
     return c.json(
       {
         id: submission.id,
         index: appended.index,
-        recordedAt: evidenceOf(opened).recordedAt,
+        recordedAt: opened.evidence.recordedAt,
         subject,
         state,
-        receipt: await receiptOf(site, opened),
+        receipt: await receiptOf(ledger, opened),
       },
       appended.repeated ? 200 : 201,
     )

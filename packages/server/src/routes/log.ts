@@ -1,27 +1,34 @@
 /** The log itself, for strangers: checkpoint, tiles and entry bundles (c2sp.org/tlog-tiles). */
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import type { Ledger } from '../ledger/ledger.js'
 import { HASH_SIZE } from '../merkle/hash.js'
 import { entryBundle, parseTilePath, partialWidth, TILE_WIDTH, tileCount } from '../merkle/tile.js'
 import { type KeyEnv, requireKey } from '../middleware/api-key.js'
 import { Refusal } from '../problem.js'
 import type { KeyStore } from '../storage/storage.js'
-import { problems, siteParam } from './openapi.js'
-import { type Site, type Sites, siteOf } from './site.js'
+import { problems } from './openapi.js'
+import { logOf, type Site, type Sites, servedHead } from './site.js'
 
-const IMMUTABLE = 'public, max-age=31536000, immutable'
+/** A site's name, and `.e2` and so on for its later epochs. */
+const logParam = z.strictObject({
+  site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(\.e\d{1,6})?$/, 'the name of a log'),
+})
+
+/** A tile never changes. Of a private log it may be kept by whoever was let in, and by no proxy on the way. */
+const cacheControl = ({ publicLog }: Site) => `${publicLog ? 'public' : 'private'}, max-age=31536000, immutable`
 
 export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore, now: () => number): void {
   const readPrivate = requireKey(keys, 'audit:read', now)
 
   /** Public logs are anybody's; a private one needs a key of that very site. */
-  const allowed = async (c: Context): Promise<Site> => {
-    const site = siteOf(sites, c.req.param('site') ?? '')
+  const allowed = async (c: Context): Promise<{ site: Site; ledger: Ledger }> => {
+    const { site, ledger } = logOf(sites, c.req.param('site') ?? '')
     if (!site.publicLog) {
       await readPrivate(c, async () => {})
       if (c.get('apiKey').site !== site.name) throw new Refusal('forbidden', 'the key is for another site')
     }
-    return site
+    return { site, ledger }
   }
 
   const describe = (path: string, summary: string, contentType: string, params: z.ZodObject) =>
@@ -37,29 +44,29 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore
       },
     })
 
-  describe('/log/{site}/checkpoint', 'The newest signed checkpoint', 'text/plain', siteParam)
+  describe('/log/{site}/checkpoint', 'The newest signed checkpoint', 'text/plain', logParam)
   app.get('/log/:site/checkpoint', async (c) => {
-    const { ledger } = await allowed(c)
-    return c.body(ledger.head.checkpoint, 200, {
+    const { site, ledger } = await allowed(c)
+    return c.body((await servedHead(site, ledger)).checkpoint, 200, {
       'content-type': 'text/plain; charset=utf-8',
       'cache-control': 'no-store',
     })
   })
 
-  const tileParam = siteParam.extend({ path: z.string().openapi({ example: '0/000.p/3' }) })
+  const tileParam = logParam.extend({ path: z.string().openapi({ example: '0/000.p/3' }) })
   describe('/log/{site}/tile/{path}', 'A tile of hashes, or a bundle of entries', 'application/octet-stream', tileParam)
   app.get('/log/:site/tile/:path{.+}', async (c) => {
-    const { ledger } = await allowed(c)
+    const { site, ledger } = await allowed(c)
     const tile = parseTilePath(`tile/${c.req.param('path')}`)
     const bytes = tile && (await tileBytes(ledger, tile.level, tile.n, tile.width))
     if (!bytes) throw new Refusal('not-found', 'no such tile in this log', { field: 'path' })
-    return c.body(bytes, 200, { 'content-type': 'application/octet-stream', 'cache-control': IMMUTABLE })
+    return c.body(bytes, 200, { 'content-type': 'application/octet-stream', 'cache-control': cacheControl(site) })
   })
 }
 
-async function tileBytes(ledger: Site['ledger'], level: number | 'entries', n: number, width: number) {
+async function tileBytes(ledger: Ledger, level: number | 'entries', n: number, width: number) {
   const treeLevel = level === 'entries' ? 0 : level
-  const { size } = ledger.head
+  const { size } = await ledger.latest()
   const isLast = n === tileCount(treeLevel, size) - 1
   const widest = isLast ? partialWidth(treeLevel, size) || TILE_WIDTH : TILE_WIDTH
   if (n >= tileCount(treeLevel, size) || width > widest) return null
@@ -67,6 +74,6 @@ async function tileBytes(ledger: Site['ledger'], level: number | 'entries', n: n
     const start = n * TILE_WIDTH
     return new Uint8Array(entryBundle(await ledger.entries(start, start + width)))
   }
-  const hashes = await ledger.tile(level, n)
+  const hashes = await ledger.tile(level, n, width)
   return hashes && new Uint8Array(hashes.subarray(0, width * HASH_SIZE))
 }

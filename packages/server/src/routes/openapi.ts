@@ -49,6 +49,7 @@ export const logSchema = z.strictObject({ size: z.int(), checkpoint: z.string() 
 
 export const recordSchema = z
   .strictObject({
+    log: z.string(),
     index: z.int(),
     id: z.string(),
     subject: z.string(),

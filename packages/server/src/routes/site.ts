@@ -3,12 +3,19 @@
 import type { PolicyBook } from '../consent/policy.js'
 import { type ConsentRecord, type Evidence, type Identity, toRecord } from '../consent/record.js'
 import type { Ledger, OpenedConsent } from '../ledger/ledger.js'
+import type { Publication } from '../ledger/publication.js'
 import { Refusal } from '../problem.js'
+import type { Head } from '../storage/storage.js'
 import type { Blinder } from '../vault/blind.js'
 
 export interface Site {
   readonly name: string
+  /** The log that is appended to. */
   readonly ledger: Ledger
+  /** The logs by the name they are served under: this one, and those of earlier epochs, which are read alone. */
+  readonly logs: ReadonlyMap<string, Ledger>
+  /** By the same names, what witnesses cosigned; empty where there are none. */
+  readonly publications: ReadonlyMap<string, Publication>
   readonly book: PolicyBook
   readonly blind: Blinder
   /** Origins of the pages that may submit. */
@@ -26,13 +33,75 @@ export function siteOf(sites: Sites, name: string): Site {
   return site
 }
 
-// The ledger keeps parts without knowing what they are; this is where they get their meaning back.
-export const evidenceOf = (opened: OpenedConsent) => opened.evidence as Evidence
-export const identityOf = (opened: OpenedConsent) => opened.identity as Identity
-export const recordOf = (opened: OpenedConsent): ConsentRecord =>
-  toRecord(opened.index, evidenceOf(opened), identityOf(opened))
+/** A record that is linked to a person: none of its parts was erased. */
+export interface LinkedRecord extends OpenedConsent {
+  readonly evidence: Evidence
+  readonly identity: Identity
+  readonly secrets: { readonly evidence: Uint8Array; readonly identity: Uint8Array }
+}
 
-/** The subject's records, in the order of the ledger. */
-export async function recordsOf({ ledger, blind }: Site, subject: string): Promise<OpenedConsent[]> {
-  return ledger.open(await ledger.findSubject(blind.subject(subject)))
+// The ledger keeps parts without knowing what they are; this is where they get their meaning back.
+export const isLinked = (opened: OpenedConsent): opened is LinkedRecord =>
+  opened.evidence !== null && opened.identity !== null
+
+export const recordOf = ({ log, index, evidence, identity }: LinkedRecord): ConsentRecord =>
+  toRecord(log, index, evidence, identity)
+
+/** The records at these indexes of a log, without those that are linked to nobody any more. */
+export async function openLinked(ledger: Ledger, indexes: readonly number[]): Promise<LinkedRecord[]> {
+  return (await ledger.open(indexes)).filter(isLinked)
+}
+
+/** The log of the site that has an entry under this key, and where; null if none has. */
+export async function findEntry({ logs }: Site, key: Uint8Array): Promise<{ ledger: Ledger; index: number } | null> {
+  for (const ledger of logs.values()) {
+    const index = await ledger.find(key)
+    if (index !== null) return { ledger, index }
+  }
+  return null
+}
+
+/** The head whose checkpoint is served. Rejects with `UnavailableError` where witnesses are needed and none cosigned yet. */
+export function servedHead({ publications }: Site, ledger: Ledger): Promise<Head> {
+  return publications.get(ledger.log)?.served() ?? ledger.latest()
+}
+
+/** A head that proves all entries below `size`: the newest that witnesses cosigned, where there is one, else the newest. */
+export async function provingHead({ publications }: Site, ledger: Ledger, size: number): Promise<Head> {
+  const cosigned = publications.get(ledger.log)?.cosigned
+  return cosigned && cosigned.size >= size ? cosigned : ledger.latest()
+}
+
+/** The log of this name, of whatever site, with its site; throws a `Refusal` (404) where there is none. */
+export function logOf(sites: Sites, name: string): { site: Site; ledger: Ledger } {
+  for (const site of sites.values()) {
+    const ledger = site.logs.get(name)
+    if (ledger) return { site, ledger }
+  }
+  throw new Refusal('not-found', 'no such log here', { field: 'site' })
+}
+
+/** The subject's records of one log, in its order. */
+export async function recordsIn(ledger: Ledger, { blind }: Site, subject: string): Promise<LinkedRecord[]> {
+  return openLinked(ledger, await ledger.findSubject(blind.subject(subject)))
+}
+
+/** The subject's records of all epochs, oldest first. */
+export async function recordsOf(site: Site, subject: string): Promise<LinkedRecord[]> {
+  const byLog = await Promise.all([...site.logs.values()].map((ledger) => recordsIn(ledger, site, subject)))
+  return byLog.reverse().flat()
+}
+
+/** The same, without opening again the one record that is at hand: for most subjects it is the only one. */
+export async function recordsBeside(site: Site, subject: string, fresh: LinkedRecord): Promise<LinkedRecord[]> {
+  const key = site.blind.subject(subject)
+  const byLog = await Promise.all(
+    [...site.logs.values()].map(async (ledger) => {
+      const others = (await ledger.findSubject(key)).filter(
+        (index) => ledger.log !== fresh.log || index !== fresh.index,
+      )
+      return others.length === 0 ? [] : openLinked(ledger, others)
+    }),
+  )
+  return [...byLog.reverse().flat(), fresh]
 }

@@ -25,6 +25,7 @@ function numbered(count: number, more: Partial<Batch> = {}) {
         key: bytes(16, i),
         fingerprint: bytes(32, i),
         subject: bytes(16, i % 3),
+        erased: null,
         secrets: bytes(64, i),
       })),
       tiles: [{ level: 0, n: 0, hashes: bytes(32 * size, size) }],
@@ -135,6 +136,110 @@ export function conformance(name: string, driver: Driver): void {
       await storage.close()
     })
 
+    test('a root is known for the sizes that were heads, and told to an append that assumed one', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(3))
+      await log.append([], 3, numbered(2))
+      same(await log.rootAt(3), bytes(32, 3))
+      expect(await log.rootAt(4)).toBeNull()
+      const told: (Uint8Array | null)[] = []
+      for (const size of [3, 4, 5, 6]) {
+        await log.append([], size, ({ assumedRoot }) => {
+          told.push(assumedRoot)
+          return null
+        })
+      }
+      expect(told.map((root) => root && Buffer.from(root)[0])).toEqual([3, null, 5, null])
+      await storage.close()
+    })
+
+    test('an append that assumed another size is given the newest tile of each level', async () => {
+      const { storage, log } = await opened()
+      const tiles = [0, 1, 9, 10].map((n) => ({ level: 0, n, hashes: bytes(32, n) }))
+      await log.append([], 0, numbered(1, { tiles: [...tiles, { level: 1, n: 0, hashes: bytes(64, 77) }] }))
+      let edge: Standing['edge'] = null
+      await log.append([], 0, (standing) => {
+        edge = standing.edge
+        return null
+      })
+      const found = [...edge!].sort((a: { level: number }, b: { level: number }) => a.level - b.level)
+      expect(found.map(({ level, n }) => [level, n])).toEqual([
+        [0, 10],
+        [1, 0],
+      ])
+      await storage.close()
+    })
+
+    test('what is forgotten is found by nobody, and its key stands', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(4))
+      await log.forget([
+        { index: 1, grade: 'unlink', secrets: bytes(32, 99) },
+        { index: 2, grade: 'erase', secrets: bytes(0, 0) },
+      ])
+      expect(await log.findSubject(bytes(16, 1))).toEqual([])
+      expect(await log.recent(10, 10)).toEqual([3, 0])
+      const [unlinked, erased] = [await log.vaultRow(1), await log.vaultRow(2)]
+      expect([unlinked?.subject, unlinked?.erased, erased?.subject, erased?.erased]).toEqual([
+        null,
+        'unlink',
+        null,
+        'erase',
+      ])
+      same(unlinked?.secrets, bytes(32, 99))
+      same(erased?.secrets, bytes(0, 0))
+      same(erased?.fingerprint, bytes(32, 0))
+      expect((await log.findKey(bytes(16, 2)))?.erased).toBe('erase')
+      await storage.close()
+    })
+
+    test('an unlinking that comes late brings back nothing that was erased meanwhile', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(1))
+      await log.forget([{ index: 0, grade: 'erase', secrets: bytes(0, 0) }])
+      await log.forget([{ index: 0, grade: 'unlink', secrets: bytes(32, 99) }])
+      const row = await log.vaultRow(0)
+      expect(row?.erased).toBe('erase')
+      same(row?.secrets, bytes(0, 0))
+      await storage.close()
+    })
+
+    test('rewrapping replaces what it converts, within its bounds, and leaves the rest', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(5))
+      const asked: number[] = []
+      await log.rewrap(1, 4, (index) => {
+        asked.push(index)
+        return index === 2 ? null : bytes(10, 100 + index)
+      })
+      expect(asked).toEqual([1, 2, 3])
+      const firsts = await Promise.all([0, 1, 2, 3, 4].map(async (i) => (await log.vaultRow(i))?.secrets[0]))
+      expect(firsts).toEqual([0, 101, 2, 103, 4])
+      await storage.close()
+    })
+
+    test('reconciling a log that is whole removes nothing', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(3))
+      await log.reconcile()
+      expect(await log.vaultSize()).toBe(3)
+      expect((await log.findKey(bytes(16, 2)))?.index).toBe(2)
+      await storage.close()
+    })
+
+    test('an entry comes back with as many sealed parts as it was given', async () => {
+      const { storage, log } = await opened()
+      await log.append(
+        [],
+        0,
+        numbered(3, {
+          entries: [[], [bytes(5, 1)], [bytes(5, 1), bytes(6, 2)]].map((sealed) => ({ entry: bytes(3, 0), sealed })),
+        }),
+      )
+      expect((await log.entries(0, 3)).map(({ sealed }) => sealed.length)).toEqual([0, 1, 2])
+      await storage.close()
+    })
+
     test('documents come back in the order they were logged', async () => {
       const { storage, log } = await opened()
       const document = { kind: 'policy', hash: 'h', version: '1', language: null, body: '{"ä":1}' } as const
@@ -159,6 +264,7 @@ export function conformance(name: string, driver: Driver): void {
       const { storage, log } = await opened()
       const { log: other } = await storage.openLog('other', 'log.example/other')
       await log.append([], 0, numbered(2))
+      expect((await storage.logs()).sort()).toEqual(['other', 'site'])
       expect((await other.head()).size).toBe(0)
       expect(await other.findKey(bytes(16, 1))).toBeNull()
       await storage.close()
@@ -177,6 +283,8 @@ export function conformance(name: string, driver: Driver): void {
       const storage = await driver.create()
       await storage.vaultValue('key', () => bytes(4, 1))
       same(await storage.vaultValue('key', () => bytes(4, 2)), bytes(4, 1))
+      await storage.replaceVaultValue('key', bytes(5, 3))
+      same(await storage.vaultValue('key', () => bytes(4, 2)), bytes(5, 3))
       await storage.close()
     })
 

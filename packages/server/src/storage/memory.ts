@@ -4,6 +4,7 @@ import {
   type Batch,
   type DocumentRow,
   type EntryRow,
+  type Forgetting,
   type Head,
   type KeyStore,
   type Known,
@@ -18,6 +19,8 @@ import {
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 class MemoryLog implements LogStore {
+  readonly isShared = false
+  readonly #roots = new Map<number, Uint8Array>()
   #head: Head = { size: 0, root: new Uint8Array(32), checkpoint: '', recordedAt: 0 }
   readonly #entries: EntryRow[] = []
   readonly #vault: VaultRow[] = []
@@ -36,11 +39,12 @@ class MemoryLog implements LogStore {
       if (found) known.set(hex(key), found)
     }
     const edge = this.#head.size === assumedSize ? null : this.#edge()
-    const batch = build({ head: this.#head, known, edge })
+    const batch = build({ head: this.#head, known, edge, assumedRoot: this.#roots.get(assumedSize) ?? null })
     if (!batch) return null
     batch.vault.forEach((row, i) => {
-      this.#keys.set(hex(row.key), { index: this.#head.size + i, fingerprint: row.fingerprint })
+      this.#keys.set(hex(row.key), { index: this.#head.size + i, fingerprint: row.fingerprint, erased: row.erased })
     })
+    this.#roots.set(batch.head.size, batch.head.root)
     this.#entries.push(...batch.entries)
     this.#vault.push(...batch.vault)
     this.#documents.push(...batch.documents)
@@ -55,6 +59,34 @@ class MemoryLog implements LogStore {
       if (tile.n >= (rightmost.get(tile.level)?.n ?? 0)) rightmost.set(tile.level, tile)
     }
     return [...rightmost.values()]
+  }
+
+  async rootAt(size: number) {
+    return this.#roots.get(size) ?? null
+  }
+
+  // Nothing outlives the process, so nothing is left behind by a crash.
+  async reconcile() {}
+
+  async vaultSize() {
+    return this.#vault.length
+  }
+
+  async forget(changes: readonly Forgetting[]) {
+    for (const { index, grade, secrets } of changes) {
+      const row = this.#vault[index]
+      if (!row || row.erased === 'erase') continue
+      const fingerprint = new Uint8Array(row.fingerprint.length)
+      this.#vault[index] = { ...row, subject: null, fingerprint, secrets, erased: grade }
+      this.#keys.set(hex(row.key), { index, fingerprint, erased: grade })
+    }
+  }
+
+  async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
+    for (let index = start; index < Math.min(end, this.#vault.length); index++) {
+      const row = this.#vault[index]!
+      this.#vault[index] = { ...row, secrets: convert(index, row.secrets) ?? row.secrets }
+    }
   }
 
   async entries(start: number, end: number) {
@@ -102,6 +134,7 @@ export function createMemoryStorage(): Storage {
   }
   return {
     keys,
+    logs: async () => [...logs.keys()],
     async openLog(site, origin) {
       const stored = logs.get(site) ?? null
       const name = stored?.origin ?? origin
@@ -115,6 +148,9 @@ export function createMemoryStorage(): Storage {
       const value = values.get(name) ?? create()
       values.set(name, value)
       return value
+    },
+    async replaceVaultValue(name, value) {
+      values.set(name, value)
     },
     close: async () => {},
   }

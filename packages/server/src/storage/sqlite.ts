@@ -3,7 +3,7 @@
  * is NORMAL, which can lose acknowledged commits in a power cut. The ledger's file is held exclusively, so that two
  * processes can't each extend the same head; the vault's is not, so that keys can be made while the server runs.
  */
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { migrate } from './migrate.js'
@@ -12,11 +12,14 @@ import {
   type Batch,
   type DocumentRow,
   type EntryRow,
+  type Forgetting,
+  type Grade,
   type Head,
   type KeyStore,
   type Known,
   LockedError,
   type LogStore,
+  type OpenedKeys,
   OriginError,
   type Standing,
   type Storage,
@@ -24,7 +27,10 @@ import {
   type VaultRow,
 } from './storage.js'
 
-/** Numbered by place, forward only: a released line is never edited, a change is a new line. */
+/**
+ * Numbered by place, forward only: a released line is never edited, a change is a new line. Tables of large rows keep
+ * their rowid: without it a row over a quarter page spills into a page of its own, and commits write twice as much.
+ */
 const LEDGER_MIGRATIONS = [
   `CREATE TABLE logs (
      site_id TEXT PRIMARY KEY, origin TEXT NOT NULL,
@@ -33,24 +39,28 @@ const LEDGER_MIGRATIONS = [
    CREATE TABLE entries (
      site_id TEXT NOT NULL, idx INTEGER NOT NULL, entry BLOB NOT NULL, sealed_a BLOB, sealed_b BLOB,
      PRIMARY KEY (site_id, idx)
-   ) WITHOUT ROWID;
+   );
    CREATE TRIGGER entries_never_change BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
    CREATE TRIGGER entries_never_go BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+   CREATE TABLE heads (
+     site_id TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL,
+     PRIMARY KEY (site_id, size)
+   ) WITHOUT ROWID;
    CREATE TABLE tiles (
      site_id TEXT NOT NULL, level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL,
      PRIMARY KEY (site_id, level, n)
-   ) WITHOUT ROWID;
+   );
    CREATE TABLE documents (
      site_id TEXT NOT NULL, idx INTEGER NOT NULL, kind TEXT NOT NULL, hash TEXT NOT NULL, version TEXT NOT NULL,
      language TEXT, body TEXT NOT NULL,
      PRIMARY KEY (site_id, idx)
-   ) WITHOUT ROWID;`,
+   );`,
 ]
 
 const VAULT_MIGRATIONS = [
   `CREATE TABLE vault (
      site_id TEXT NOT NULL, idx INTEGER NOT NULL,
-     key BLOB NOT NULL, fingerprint BLOB NOT NULL, subject BLOB, secrets BLOB NOT NULL,
+     key BLOB NOT NULL, fingerprint BLOB NOT NULL, subject BLOB, secrets BLOB NOT NULL, erased TEXT,
      PRIMARY KEY (site_id, idx)
    ) WITHOUT ROWID;
    CREATE UNIQUE INDEX vault_key ON vault (site_id, key);
@@ -76,6 +86,10 @@ function openFile(file: string, exclusive: boolean, migrations: readonly string[
     // Takes the exclusive lock now, at start, and not in the middle of the first append.
     if (exclusive) db.exec('BEGIN IMMEDIATE; COMMIT')
     if (db.pragma('synchronous', { simple: true }) !== 2) throw new Error(`${file}: synchronous is not FULL`)
+    // A damaged table is to be found now, and not in the middle of an answer. Reading all of a large file would take too
+    // long: what is looked at is where each table starts.
+    const tables = db.prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all()
+    for (const table of tables) db.prepare(`SELECT * FROM "${table}" NOT INDEXED LIMIT 1`).get()
     return db
   } catch (error) {
     db.close()
@@ -91,6 +105,28 @@ function openFile(file: string, exclusive: boolean, migrations: readonly string[
   }
 }
 
+/** Tells a database that can't be written now from one that is wrong. */
+function writing<T>(write: () => T): T {
+  try {
+    return write()
+  } catch (error) {
+    if (error instanceof Database.SqliteError && /^SQLITE_(FULL|IOERR|BUSY|CANTOPEN|READONLY)/.test(error.code)) {
+      throw new UnavailableError(`nothing was written: ${error.message}`, { cause: error })
+    }
+    throw error
+  }
+}
+
+/** Moves the write-ahead log into the file and empties it: it still holds the pages as they were before. */
+function scrub(db: Database.Database): void {
+  db.pragma('wal_checkpoint(TRUNCATE)')
+}
+
+export interface SecretsRow {
+  readonly index: number
+  readonly secrets: Uint8Array
+}
+
 interface HeadRow {
   size: number
   root: Buffer
@@ -98,7 +134,9 @@ interface HeadRow {
   recorded_at: number
 }
 
-class SqliteLog implements LogStore {
+export class SqliteLog implements LogStore {
+  // The ledger's file is held exclusively.
+  readonly isShared = false
   readonly #statements
   readonly #vault: Database.Database
   readonly #ledger: Database.Database
@@ -131,16 +169,29 @@ class SqliteLog implements LogStore {
       documents: ledger.prepare<[string], Omit<DocumentRow, 'index'> & { idx: number }>(
         'SELECT idx, kind, hash, version, language, body FROM documents WHERE site_id = ? ORDER BY idx',
       ),
+      addHead: ledger.prepare('INSERT INTO heads (site_id, size, root) VALUES (?, ?, ?)'),
+      rootAt: ledger.prepare<[string, number], Buffer>('SELECT root FROM heads WHERE site_id = ? AND size = ?').pluck(),
+      vaultSize: vault
+        .prepare<[string], number>('SELECT coalesce(max(idx) + 1, 0) FROM vault WHERE site_id = ?')
+        .pluck(),
+      forget: vault.prepare(
+        `UPDATE vault SET secrets = ?, erased = ?, subject = NULL, fingerprint = zeroblob(32)
+          WHERE site_id = ? AND idx = ? AND erased IS NOT 'erase'`,
+      ),
+      secrets: vault.prepare<[string, number, number], { idx: number; secrets: Buffer }>(
+        'SELECT idx, secrets FROM vault WHERE site_id = ? AND idx >= ? AND idx < ?',
+      ),
+      setSecrets: vault.prepare('UPDATE vault SET secrets = ? WHERE site_id = ? AND idx = ?'),
       dropOrphans: vault.prepare('DELETE FROM vault WHERE site_id = ? AND idx >= ?'),
       addVault: vault.prepare(
-        'INSERT INTO vault (site_id, idx, key, fingerprint, subject, secrets) VALUES (?, ?, ?, ?, ?, ?)',
+        'INSERT INTO vault (site_id, idx, key, fingerprint, subject, secrets, erased) VALUES (?, ?, ?, ?, ?, ?, ?)',
       ),
       vaultRow: vault.prepare<
         [string, number],
-        { key: Buffer; fingerprint: Buffer; subject: Buffer | null; secrets: Buffer }
-      >('SELECT key, fingerprint, subject, secrets FROM vault WHERE site_id = ? AND idx = ?'),
-      findKey: vault.prepare<[string, Uint8Array, number], { idx: number; fingerprint: Buffer }>(
-        'SELECT idx, fingerprint FROM vault WHERE site_id = ? AND key = ? AND idx < ?',
+        { key: Buffer; fingerprint: Buffer; subject: Buffer | null; secrets: Buffer; erased: Grade | null }
+      >('SELECT key, fingerprint, subject, secrets, erased FROM vault WHERE site_id = ? AND idx = ?'),
+      findKey: vault.prepare<[string, Uint8Array, number], { idx: number; fingerprint: Buffer; erased: Grade | null }>(
+        'SELECT idx, fingerprint, erased FROM vault WHERE site_id = ? AND key = ? AND idx < ?',
       ),
       findSubject: vault
         .prepare<[string, Uint8Array, number], number>(
@@ -153,8 +204,6 @@ class SqliteLog implements LogStore {
         )
         .pluck(),
     }
-    // What a crash between the two commits left behind.
-    this.#statements.dropOrphans.run(site, this.#head().size)
   }
 
   #head(): Head {
@@ -168,6 +217,13 @@ class SqliteLog implements LogStore {
   }
 
   async append(keys: readonly Uint8Array[], assumedSize: number, build: (standing: Standing) => Batch | null) {
+    const batch = build(this.standing(keys, assumedSize))
+    if (batch) this.commit(batch)
+    return batch
+  }
+
+  /** The first half of an append. Nobody else writes to the file, so nothing changes until the second. */
+  standing(keys: readonly Uint8Array[], assumedSize: number): Standing {
     const head = this.#head()
     const known = new Map<string, Known>()
     for (const key of keys) {
@@ -175,19 +231,65 @@ class SqliteLog implements LogStore {
       if (found) known.set(hex(key), found)
     }
     const edge = head.size === assumedSize ? null : this.#statements.edge.all(this.#site)
-    const batch = build({ head, known, edge })
-    if (!batch) return null
-    try {
-      this.#vault.transaction(() => this.#writeVault(head.size, batch.vault)).immediate()
-      this.#ledger.transaction(() => this.#writeLedger(head.size, batch)).immediate()
-    } catch (error) {
-      // Either commit failed as a whole. Vault rows without their entries are past the head: unseen, and gone at the next append.
-      if (error instanceof Database.SqliteError && /^SQLITE_(FULL|IOERR|BUSY|CANTOPEN|READONLY)/.test(error.code)) {
-        throw new UnavailableError(`the batch was not written: ${error.message}`, { cause: error })
-      }
-      throw error
-    }
-    return batch
+    return { head, known, edge, assumedRoot: this.#statements.rootAt.get(this.#site, assumedSize) ?? null }
+  }
+
+  /** The second half. Throws, nothing being appended, if it can't be written. */
+  commit(batch: Batch): void {
+    const from = batch.head.size - batch.entries.length
+    if (from !== this.#head().size) throw new Error(`a batch from ${from} does not extend the log of ${this.#site}`)
+    // If the second fails, vault rows without their entries are past the head: unseen, and gone at the next append.
+    writing(() => this.#vault.transaction(() => this.#writeVault(from, batch.vault)).immediate())
+    writing(() => this.#ledger.transaction(() => this.#writeLedger(from, batch)).immediate())
+  }
+
+  async rootAt(size: number) {
+    return this.#statements.rootAt.get(this.#site, size) ?? null
+  }
+
+  async reconcile() {
+    this.#statements.dropOrphans.run(this.#site, this.#head().size)
+  }
+
+  async vaultSize() {
+    return this.#statements.vaultSize.get(this.#site) ?? 0
+  }
+
+  async forget(changes: readonly Forgetting[]) {
+    const { forget } = this.#statements
+    writing(() => {
+      this.#vault
+        .transaction(() => {
+          for (const { index, grade, secrets } of changes) forget.run(secrets, grade, this.#site, index)
+        })
+        .immediate()
+      scrub(this.#vault)
+    })
+  }
+
+  async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
+    const converted = this.secrets(start, end).map(({ index, secrets }) => ({
+      index,
+      secrets: convert(index, secrets),
+    }))
+    this.replaceSecrets(converted.filter((row): row is SecretsRow => row.secrets !== null))
+  }
+
+  /** Wrapped secrets of `[start, end)`. */
+  secrets(start: number, end: number): SecretsRow[] {
+    return this.#statements.secrets.all(this.#site, start, end).map(({ idx, secrets }) => ({ index: idx, secrets }))
+  }
+
+  replaceSecrets(rows: readonly SecretsRow[]): void {
+    const { setSecrets } = this.#statements
+    writing(() => {
+      this.#vault
+        .transaction(() => {
+          for (const { index, secrets } of rows) setSecrets.run(secrets, this.#site, index)
+        })
+        .immediate()
+      scrub(this.#vault)
+    })
   }
 
   #writeVault(from: number, rows: readonly VaultRow[]) {
@@ -195,23 +297,24 @@ class SqliteLog implements LogStore {
     // Left by an append whose second commit failed, a full disk for instance.
     dropOrphans.run(this.#site, from)
     rows.forEach((row, i) => {
-      addVault.run(this.#site, from + i, row.key, row.fingerprint, row.subject, row.secrets)
+      addVault.run(this.#site, from + i, row.key, row.fingerprint, row.subject, row.secrets, row.erased)
     })
   }
 
   #writeLedger(from: number, { entries, tiles, documents, head }: Batch) {
-    const { addEntry, setTile, addDocument, setHead } = this.#statements
+    const { addEntry, setTile, addDocument, addHead, setHead } = this.#statements
     entries.forEach(({ entry, sealed }, i) => {
       addEntry.run(this.#site, from + i, entry, sealed[0] ?? null, sealed[1] ?? null)
     })
     for (const tile of tiles) setTile.run(this.#site, tile.level, tile.n, tile.hashes)
     for (const d of documents) addDocument.run(this.#site, d.index, d.kind, d.hash, d.version, d.language, d.body)
+    addHead.run(this.#site, head.size, head.root)
     setHead.run(head.size, head.root, head.checkpoint, head.recordedAt, this.#site)
   }
 
   #findKey(key: Uint8Array, below: number): Known | null {
     const row = this.#statements.findKey.get(this.#site, key, below)
-    return row ? { index: row.idx, fingerprint: row.fingerprint } : null
+    return row ? { index: row.idx, fingerprint: row.fingerprint, erased: row.erased } : null
   }
 
   async entries(start: number, end: number): Promise<EntryRow[]> {
@@ -305,11 +408,14 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
     throw error
   }
   const findLog = ledger.prepare<[string], { origin: string }>('SELECT origin FROM logs WHERE site_id = ?')
+  const listLogs = ledger.prepare<[], string>('SELECT site_id FROM logs').pluck()
   const addLog = ledger.prepare('INSERT INTO logs VALUES (?, ?, 0, ?, ?, 0)')
   const findValue = vault.prepare<[string], Buffer>('SELECT value FROM vault_values WHERE name = ?').pluck()
+  const setValue = vault.prepare('UPDATE vault_values SET value = ? WHERE name = ?')
   const addValue = vault.prepare('INSERT INTO vault_values VALUES (?, ?)')
   return {
     keys: keyStore(vault),
+    logs: async () => listLogs.all(),
     async openLog(site, origin) {
       const stored = findLog.get(site)?.origin ?? null
       const name = stored ?? origin
@@ -324,6 +430,10 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
       addValue.run(name, value)
       return value
     },
+    async replaceVaultValue(name, value) {
+      writing(() => setValue.run(value, name))
+      scrub(vault)
+    },
     async close() {
       // The reverse of opening; closing checkpoints the WAL, so that a copied file is whole.
       vault.close()
@@ -332,9 +442,15 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
   }
 }
 
-/** Opens only `vault.db` of `folder`, for making keys while a server runs beside. */
-export async function openSqliteKeys(folder: string): Promise<{ keys: KeyStore; close(): void }> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const vault = openFile(path.join(folder, 'vault.db'), false, VAULT_MIGRATIONS)
-  return { keys: keyStore(vault), close: () => vault.close() }
+/**
+ * Opens only `vault.db` of `folder`, for making keys while a server runs beside. Rejects if it isn't there: a key in a
+ * vault that nobody serves from would open nothing.
+ */
+export async function openSqliteKeys(folder: string): Promise<OpenedKeys> {
+  const file = path.join(folder, 'vault.db')
+  if (!existsSync(file))
+    throw new Error(`${file} is not there: start the server on this folder first, or name another with AVOW_DATA`)
+  const vault = openFile(file, false, VAULT_MIGRATIONS)
+  const names = vault.prepare<[], string>('SELECT name FROM vault_values').pluck()
+  return { keys: keyStore(vault), vaultValues: async () => names.all(), close: async () => void vault.close() }
 }

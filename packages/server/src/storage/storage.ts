@@ -28,11 +28,23 @@ export interface EntryRow {
 export interface VaultRow {
   /** Makes a repeated append harmless: one entry per key, ever. 16 bytes. */
   readonly key: Uint8Array
-  /** Tells the same submission sent twice from another one under the same key. 32 bytes. */
+  /** Tells the same submission sent twice from another one under the same key. 32 bytes, zeros once erased. */
   readonly fingerprint: Uint8Array
-  /** Keyed blind index of the subject; null for entries about nobody. 16 bytes. */
+  /** Keyed blind index of the subject; null for entries about nobody, and about nobody any more. 16 bytes. */
   readonly subject: Uint8Array | null
-  /** The parts' secrets in the order of `EntryRow.sealed`, 32 bytes each. */
+  /** The parts' secrets in the order of `EntryRow.sealed`, wrapped; empty where there are none. */
+  readonly secrets: Uint8Array
+  readonly erased: Grade | null
+}
+
+/** How much of a record is forgotten: its link to a person, or all of it. */
+export type Grade = 'unlink' | 'erase'
+
+/** What is left of a vault row after an erasure. */
+export interface Forgetting {
+  readonly index: number
+  readonly grade: Grade
+  /** The wrapped secret of the evidence part, which unlinking keeps; else empty. */
   readonly secrets: Uint8Array
 }
 
@@ -67,6 +79,7 @@ export interface Batch {
 export interface Known {
   readonly index: number
   readonly fingerprint: Uint8Array
+  readonly erased: Grade | null
 }
 
 /** What an append finds, read under the same lock that the batch is written under. */
@@ -76,10 +89,24 @@ export interface Standing {
   readonly known: ReadonlyMap<string, Known>
   /** The right-most tile of every level, when the head is not at the size the caller assumed: somebody else appended. */
   readonly edge: readonly TileRow[] | null
+  /** The root that the store has for the size the caller assumed; null where no head of that size was ever stored. */
+  readonly assumedRoot: Uint8Array | null
 }
 
 export interface LogStore {
+  /** Whether other processes may append to the same log. */
+  readonly isShared: boolean
+
   head(): Promise<Head>
+
+  /** The root of a size that once was a head; null for every other size. */
+  rootAt(size: number): Promise<Uint8Array | null>
+
+  /**
+   * Removes the vault rows at or past the head, which a crash between the two commits left behind. Not before the head
+   * is known to be the newest there ever was: under an older ledger these rows are somebody's secrets.
+   */
+  reconcile(): Promise<void>
 
   /**
    * Appends what `build` makes of the log's standing, atomically and durably: when this resolves, the batch survives a
@@ -102,6 +129,15 @@ export interface LogStore {
 
   /** Null past the head and for an unknown index. */
   vaultRow(index: number): Promise<VaultRow | null>
+  /** One past the highest index the vault has a row for, past the head or not. */
+  vaultSize(): Promise<number>
+  /**
+   * Forgets, durably; what is overwritten is not left in the files where the database can help it. Repeating it changes
+   * nothing, and what was erased whole stays so, whatever was composed before that and comes late.
+   */
+  forget(changes: readonly Forgetting[]): Promise<void>
+  /** Replaces wrapped secrets in `[start, end)` by what `convert` answers, null leaving one as it is; one transaction. */
+  rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null): Promise<void>
   findKey(key: Uint8Array): Promise<Known | null>
   /** Indexes of a subject's entries, ascending. */
   findSubject(subject: Uint8Array): Promise<number[]>
@@ -129,8 +165,18 @@ export interface KeyStore {
   list(): Promise<ApiKeyRow[]>
 }
 
+/** The API keys alone, without the logs. */
+export interface OpenedKeys {
+  readonly keys: KeyStore
+  /** Names of the values that the vault holds. */
+  vaultValues(): Promise<string[]>
+  close(): Promise<void>
+}
+
 export interface Storage {
   readonly keys: KeyStore
+  /** Names of the logs there are. */
+  logs(): Promise<string[]>
   /**
    * Opens a site's log, creating it at size 0. `origin` is stored with the first opening; null takes what is stored.
    * Rejects with `OriginError` if another origin is stored, or none is and none was given.
@@ -138,6 +184,7 @@ export interface Storage {
   openLog(site: string, origin: string | null): Promise<{ origin: string; log: LogStore }>
   /** A value of the vault's own, made by `create` the first time it is asked for. */
   vaultValue(name: string, create: () => Uint8Array): Promise<Uint8Array>
+  replaceVaultValue(name: string, value: Uint8Array): Promise<void>
   close(): Promise<void>
 }
 

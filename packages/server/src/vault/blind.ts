@@ -1,6 +1,7 @@
 /** Keyed blind indexes: what a subject or a submission is found by in the vault, telling nothing to who lacks the key. */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Storage } from '../storage/storage.js'
+import type { Keyring } from './keyring.js'
 
 const INDEX_SIZE = 16
 
@@ -12,9 +13,21 @@ export interface Blinder {
   document(hash: string): Uint8Array
 }
 
-/** The key is random, made once for each site, and lives in the vault alone. */
-export async function openBlinder(storage: Storage, site: string): Promise<Blinder> {
-  const key = await storage.vaultValue(`blind-index/${site}`, () => randomBytes(32))
+/** Where a site's key is kept, wrapped. */
+const PLACE = 'blind-index/'
+const placeOf = (site: string) => PLACE + site
+
+/** The sites that a vault, by the names of its values, has been opened for. */
+export const blindedSites = (names: readonly string[]): string[] =>
+  names.filter((name) => name.startsWith(PLACE)).map((name) => name.slice(PLACE.length))
+
+/**
+ * The key is random, made once for each site, never derived from a key-encryption key: rotating that must not move what
+ * is found by this. Rejects with `KeyringError` if the vault was wrapped with a key that isn't given.
+ */
+export async function openBlinder(storage: Storage, site: string, keyring: Keyring): Promise<Blinder> {
+  const place = placeOf(site)
+  const key = keyring.unwrap(await storage.vaultValue(place, () => keyring.wrap(randomBytes(32), place)), place)
   const blind = (kind: string, value: string) => createHmac('sha256', key).update(`avow/${kind}/v1\0${value}`).digest()
   return {
     subject: (subject) => blind('subject', subject).subarray(0, INDEX_SIZE),
@@ -26,4 +39,12 @@ export async function openBlinder(storage: Storage, site: string): Promise<Blind
       return index
     },
   }
+}
+
+/** Wraps a site's key with the newest key-encryption key. */
+export async function rewrapBlinder(storage: Storage, site: string, keyring: Keyring): Promise<void> {
+  const place = placeOf(site)
+  const wrapped = await storage.vaultValue(place, () => keyring.wrap(randomBytes(32), place))
+  if (!keyring.isCurrent(wrapped))
+    await storage.replaceVaultValue(place, keyring.wrap(keyring.unwrap(wrapped, place), place))
 }

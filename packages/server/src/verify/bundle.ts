@@ -1,11 +1,12 @@
 /** Verifies an evidence bundle with nothing but a public key: no network, no clock, no database; in Node and in a browser. */
 import { encodeBase64url } from '../ledger/base64.js'
-import { type Checkpoint, openCheckpoint } from '../ledger/checkpoint.js'
+import type { Checkpoint } from '../ledger/checkpoint.js'
 import { encodeEntry, jcs } from '../ledger/entry.js'
 import { sha256 } from '../merkle/hash.js'
 import { verifyInclusion } from '../merkle/proof.js'
 import { leafHash } from '../merkle/tree.js'
 import { VerificationError } from '../merkle/verification-error.js'
+import { openWitnessed, type WitnessPolicy } from './policy.js'
 import { canonical, type EvidencePart, OPENING, openRecord, readEntry, requireCommitted } from './record.js'
 import {
   type Parse,
@@ -98,12 +99,13 @@ type Bundle = ReturnType<typeof parseBundle>
 
 /**
  * Checks everything that a bundle claims against the log whose key is given, and says what it proves. The key inside
- * the bundle is never trusted: whoever could alter the bundle could have put it there.
+ * the bundle is never trusted: whoever could alter the bundle could have put it there. `policy`: whose cosignatures the
+ * checkpoint needs besides; nobody's, if left out.
  */
-export function verifyBundle(input: unknown, vkey: string): Verified {
+export function verifyBundle(input: unknown, vkey: string, policy: WitnessPolicy | null = null): Verified {
   const bundle = parseBundle(input)
   if (bundle.format !== 'avow-evidence@v1') throw new VerificationError('this is not an evidence bundle of version 1')
-  const head = openCheckpoint(bundle.checkpoint, vkey)
+  const head = openWitnessed(bundle.checkpoint, vkey, policy)
   // Nothing rests on it, but a reader of the file would believe it.
   if (bundle.vkey !== vkey) throw new VerificationError('bundle names another key than the one given')
   const policies = bundle.policies.map((policy) => verifyPolicy(policy, head))

@@ -1,8 +1,8 @@
 /** Verifies a receipt, as a `.tlog-proof` file, with nothing but a public key. */
-import { openCheckpoint } from '../ledger/checkpoint.js'
 import { parseProofFile } from '../ledger/proof-file.js'
 import { verifyInclusion } from '../merkle/proof.js'
 import { VerificationError } from '../merkle/verification-error.js'
+import { openWitnessed, type WitnessPolicy } from './policy.js'
 import { type EvidencePart, type IdentityPart, OPENING, openRecord } from './record.js'
 import { parseObject } from './shape.js'
 
@@ -16,9 +16,10 @@ export interface VerifiedReceipt {
   readonly identity: IdentityPart | null
 }
 
-export function verifyProofFile(text: string, vkey: string): VerifiedReceipt {
+/** `policy`: whose cosignatures its checkpoint needs besides; nobody's, if left out. */
+export function verifyProofFile(text: string, vkey: string, policy: WitnessPolicy | null = null): VerifiedReceipt {
   const { extra, index, proof, checkpoint } = parseProofFile(text)
-  const { origin, size, root } = openCheckpoint(checkpoint, vkey)
+  const { origin, size, root } = openWitnessed(checkpoint, vkey, policy)
   if (!extra) throw new VerificationError('receipt does not say what was recorded')
   const { leaf, evidence, identity } = openRecord(parseObject(parseExtra(extra), 'receipt', OPENING), 'receipt')
   verifyInclusion(leaf, index, size, root, proof)

@@ -1,0 +1,145 @@
+/**
+ * `avow watch URL --vkey KEY --state FILE`: holds on to a log's newest checkpoint and asks, again and again, whether the
+ * log has only grown. Anyone can run it: it knows the public key and what is served, nothing else. Exit 1 means that the
+ * log was forked or rolled back, and then both checkpoints are kept; 2 that it could not be asked.
+ */
+import { createHash } from 'node:crypto'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Checkpoint, openCheckpoint } from '../ledger/checkpoint.js'
+import { parseVkey } from '../ledger/note.js'
+import { VerificationError } from '../merkle/verification-error.js'
+import { InputError } from '../problem.js'
+import { NoLogError, type ReadFile, readCheckpoint, verifyGrowth } from '../verify/log.js'
+import { openLogSource, realWeb, UnreachableError, type Web } from './log-source.js'
+
+const INTERVAL_S = '60'
+
+interface Watching {
+  readonly read: ReadFile
+  readonly vkey: string
+  /** The file that holds the newest checkpoint seen, as it was signed. */
+  readonly state: string
+}
+
+/** Answers 1 on a fork or a rollback, 0 once all is well and `--once` was given; else goes on. */
+export async function watch(args: string[], web: Web = realWeb(), print = console.log): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      vkey: { type: 'string' },
+      state: { type: 'string' },
+      interval: { type: 'string', default: INTERVAL_S },
+      once: { type: 'boolean', default: false },
+    },
+  })
+  const [url] = positionals
+  if (!url) throw new InputError('URL', 'the address of the log, https://dash.example/_avow/log/shop')
+  if (!values.vkey) throw new InputError('--vkey', 'the public key of the log, from somewhere else than the log')
+  if (!values.state) throw new InputError('--state', 'a file for the newest checkpoint seen')
+  if (!/^[1-9]\d{0,5}$/.test(values.interval)) throw new InputError('--interval', 'a number of seconds')
+  const vkey = values.vkey
+  parseVkey(vkey)
+  const watching = { read: openLogSource(url, web), vkey, state: values.state }
+  for (;;) {
+    try {
+      print(await look(watching))
+    } catch (error) {
+      if (error instanceof VerificationError) {
+        print(`false: ${error.message}`)
+        return 1
+      }
+      // The network comes and goes: while it is away nothing is known to be false.
+      if (values.once || !(error instanceof UnreachableError || error instanceof NoLogError)) throw error
+      print(`could not ask, will again in ${values.interval} s: ${error.message}`)
+    }
+    if (values.once) return 0
+    await web.wait(Number(values.interval) * 1000)
+  }
+}
+
+/** Asks once. Answers what to tell; throws `VerificationError` for a log that is not what it was. */
+async function look({ read, vkey, state }: Watching): Promise<string> {
+  const seen = readState(state, vkey)
+  // What was received, so that it can be kept even when it isn't what it should be.
+  let received: Uint8Array | null = null
+  const remembering: ReadFile = async (file) => {
+    const bytes = await read(file)
+    if (file === 'checkpoint') received = bytes
+    return bytes
+  }
+  let newest: Checkpoint & { note: string }
+  try {
+    newest = await readCheckpoint(remembering, { vkey, policy: null })
+    if (seen) await requireGrown(read, seen, newest)
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    const kept = [seen && Buffer.from(seen.note), received].flatMap((note) => (note ? [keepEvidence(state, note)] : []))
+    throw new VerificationError(`${error.message}. Kept as evidence: ${kept.join(' and ')}`)
+  }
+  const { origin, size, note } = newest
+  if (note !== seen?.note) writeState(state, note)
+  if (!seen) return `${origin} has ${size} entries; from here on it is watched`
+  return size === seen.size
+    ? `${origin} still has ${size} entries`
+    : `${origin} grew from ${seen.size} to ${size} entries`
+}
+
+async function requireGrown(read: ReadFile, seen: Checkpoint, newest: Checkpoint): Promise<void> {
+  if (newest.size < seen.size) {
+    throw new VerificationError(`rollback: ${newest.origin} had ${seen.size} entries, and now serves ${newest.size}`)
+  }
+  try {
+    await verifyGrowth(read, seen, newest)
+  } catch (error) {
+    if (!(error instanceof VerificationError)) throw error
+    throw new VerificationError(`fork: ${error.message}`)
+  }
+}
+
+function readState(file: string, vkey: string): (Checkpoint & { note: string }) | null {
+  let note: string
+  try {
+    note = readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+  try {
+    return { ...openCheckpoint(note, vkey), note }
+  } catch (error) {
+    // Not the log's fault: nothing can be said about it with another log's state, or a broken one.
+    throw new InputError(file, `a checkpoint of this log, or no file yet (${(error as Error).message})`)
+  }
+}
+
+/** Durable, and in one step: a machine that dies here must not forget what it saw. */
+function writeState(file: string, note: string): void {
+  const fresh = `${file}.${process.pid}.tmp`
+  writeDurably(fresh, Buffer.from(note), 'w')
+  renameSync(fresh, file)
+  syncFolder(file)
+}
+
+/** Beside the state, under a name of its own, so that no later evidence takes its place. */
+function keepEvidence(state: string, note: Uint8Array): string {
+  const file = `${state}.evidence-${createHash('sha256').update(note).digest('hex').slice(0, 16)}`
+  writeDurably(file, note, 'w')
+  syncFolder(file)
+  return file
+}
+
+function writeDurably(file: string, bytes: Uint8Array, flags: string): void {
+  const descriptor = openSync(file, flags, 0o600)
+  writeSync(descriptor, bytes)
+  fsyncSync(descriptor)
+  closeSync(descriptor)
+}
+
+function syncFolder(file: string): void {
+  const folder = openSync(path.dirname(path.resolve(file)), 'r')
+  fsyncSync(folder)
+  closeSync(folder)
+}

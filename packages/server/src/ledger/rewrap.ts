@@ -1,0 +1,23 @@
+/** Wraps a log's secrets with the newest key-encryption key, step by step, without opening the log. */
+import type { Storage } from '../storage/storage.js'
+import type { Keyring } from '../vault/keyring.js'
+import { Sealer } from './sealer.js'
+
+/** Entries in one transaction. */
+const STEP = 1024
+
+/** Rejects with `KeyringError` if a secret was wrapped with none of the keys; running it again goes on where it stopped. */
+export async function rewrapLog(
+  storage: Storage,
+  log: string,
+  keyring: Keyring,
+  progress: (done: number, of: number) => void,
+): Promise<void> {
+  const { log: store } = await storage.openLog(log, null)
+  const sealer = new Sealer(log, keyring)
+  const size = await store.vaultSize()
+  for (let start = 0; start < size; start += STEP) {
+    await store.rewrap(start, start + STEP, (index, secrets) => sealer.rewrap(index, secrets))
+    progress(Math.min(start + STEP, size), size)
+  }
+}

@@ -1,0 +1,161 @@
+/** From a composed entry to what the stores keep of it, and back: commitments, ciphertexts, wrapped secrets. */
+import type { DocumentRow, EntryRow, Forgetting, Grade, VaultRow } from '../storage/storage.js'
+import type { Keyring } from '../vault/keyring.js'
+import { commit, commitText, SECRET_SIZE } from './commitment.js'
+import { encodeEntry, jcs } from './entry.js'
+import { openSeal, randomSecret, seal, sealText } from './seal.js'
+
+export type Composed =
+  | { readonly kind: 'consent'; readonly subject: Uint8Array; readonly evidence: object; readonly identity: object }
+  | { readonly kind: 'document'; readonly document: Omit<DocumentRow, 'index'> }
+  | { readonly kind: 'tombstone'; readonly body: Tombstone }
+  | { readonly kind: 'epoch'; readonly origin: string; readonly root: string; readonly size: number }
+
+/** What a tombstone says, sealed. */
+export interface Tombstone {
+  /** ISO 8601 UTC. */
+  readonly at: string
+  readonly grade: Grade
+  /** Of the record that was erased. */
+  readonly index: number
+  readonly ground: string
+}
+
+/** A consent record with what opens it; a part that was erased is null, and so is its secret. */
+export interface OpenedConsent {
+  /** Name of the log it is in. */
+  readonly log: string
+  readonly index: number
+  /** The JCS text that the tree commits to. */
+  readonly entry: string
+  readonly evidence: object | null
+  readonly identity: object | null
+  readonly secrets: { readonly evidence: Uint8Array | null; readonly identity: Uint8Array | null }
+}
+
+export interface OpenedTombstone {
+  readonly index: number
+  readonly entry: string
+  readonly body: Tombstone
+  readonly secret: Uint8Array
+}
+
+export class Sealer {
+  readonly #log: string
+  readonly #keyring: Keyring
+
+  /** `log` names the log in what binds a ciphertext to its place. */
+  constructor(log: string, keyring: Keyring) {
+    this.#log = log
+    this.#keyring = keyring
+  }
+
+  /** The entry's bytes, its sealed parts, its secrets wrapped; and a consent as it would be opened again. */
+  seal(composed: Composed, index: number): Sealed {
+    switch (composed.kind) {
+      case 'document': {
+        const { kind, hash, version, language } = composed.document
+        const entry =
+          kind === 'policy'
+            ? encodeEntry({ type: 'policy', v: 1, hash, version })
+            : encodeEntry({ type: 'notice', v: 1, hash, language: language!, version })
+        return { row: { entry, sealed: [] }, vault: NOTHING, opened: null }
+      }
+      case 'epoch': {
+        const { origin, root, size } = composed
+        return {
+          row: { entry: encodeEntry({ type: 'epoch', v: 1, origin, root, size }), sealed: [] },
+          vault: NOTHING,
+          opened: null,
+        }
+      }
+      case 'tombstone': {
+        const secret = randomSecret()
+        const entry = encodeEntry({ type: 'tombstone', v: 1, body: commit('body', secret, composed.body) })
+        const sealed = [seal(composed.body, secret, this.#associated('tombstone'))]
+        return { row: { entry, sealed }, vault: { subject: null, secrets: this.#wrap(index, secret) }, opened: null }
+      }
+      case 'consent': {
+        const { evidence, identity, subject } = composed
+        const [a, b] = [randomSecret(), randomSecret()]
+        const [evidenceText, identityText] = [jcs(evidence), jcs(identity)]
+        const entry = encodeEntry({
+          evidence: commitText('evidence', a, evidenceText),
+          identity: commitText('identity', b, identityText),
+          type: 'consent',
+          v: 1,
+        })
+        const aad = this.#associated('consent')
+        const row = { entry, sealed: [sealText(evidenceText, a, aad), sealText(identityText, b, aad)] }
+        // One wrapping for both: half the cost of two.
+        const vault = { subject, secrets: this.#wrap(index, Buffer.concat([a, b])) }
+        const secrets = { evidence: a, identity: b }
+        return { row, vault, opened: { log: this.#log, index, entry: textOf(row), evidence, identity, secrets } }
+      }
+    }
+  }
+
+  /** Null for an entry that isn't a consent, or one of which both parts are gone. */
+  openConsent(index: number, row: EntryRow, vault: VaultRow | null): OpenedConsent | null {
+    const [evidence, identity] = row.sealed
+    if (!evidence || !identity || !vault || vault.secrets.length === 0) return null
+    const secrets = this.#unwrap(index, vault.secrets)
+    const [a, b] = [
+      secrets.subarray(0, SECRET_SIZE),
+      secrets.length > SECRET_SIZE ? secrets.subarray(SECRET_SIZE) : null,
+    ]
+    const aad = this.#associated('consent')
+    return {
+      log: this.#log,
+      index,
+      entry: textOf(row),
+      evidence: openSeal(evidence, a, aad),
+      identity: b && openSeal(identity, b, aad),
+      secrets: { evidence: a, identity: b },
+    }
+  }
+
+  /** Null for an entry that isn't a tombstone, or whose secret is lost with an older vault. */
+  openTombstone(index: number, row: EntryRow, vault: VaultRow | null): OpenedTombstone | null {
+    const entry = textOf(row)
+    const [body] = row.sealed
+    if (!body || !entry.endsWith('"type":"tombstone","v":1}') || !vault || vault.secrets.length === 0) return null
+    const secret = this.#unwrap(index, vault.secrets)
+    return { index, entry, body: openSeal(body, secret, this.#associated('tombstone')) as Tombstone, secret }
+  }
+
+  /** What the vault may keep of a record after an erasure: for *unlink* the evidence's secret, for *erase* nothing. */
+  forgetting(index: number, grade: Grade, vault: VaultRow): Forgetting {
+    if (grade === 'erase' || vault.secrets.length === 0) return { index, grade, secrets: new Uint8Array(0) }
+    return { index, grade, secrets: this.#wrap(index, this.#unwrap(index, vault.secrets).subarray(0, SECRET_SIZE)) }
+  }
+
+  /** The secrets wrapped with the newest key; null if they are already. */
+  rewrap(index: number, secrets: Uint8Array): Uint8Array | null {
+    if (secrets.length === 0 || this.#keyring.isCurrent(secrets)) return null
+    return this.#wrap(index, this.#unwrap(index, secrets))
+  }
+
+  /** Binds a ciphertext to its site and entry type (formats.md, Sealing). */
+  #associated(type: 'consent' | 'tombstone'): string {
+    return `${this.#log}/${type}`
+  }
+
+  #wrap(index: number, secrets: Uint8Array): Uint8Array {
+    return this.#keyring.wrap(secrets, `${this.#log}/${index}`)
+  }
+
+  #unwrap(index: number, wrapped: Uint8Array): Uint8Array {
+    return this.#keyring.unwrap(wrapped, `${this.#log}/${index}`)
+  }
+}
+
+interface Sealed {
+  readonly row: EntryRow
+  readonly vault: Pick<VaultRow, 'subject' | 'secrets'>
+  readonly opened: OpenedConsent | null
+}
+
+const NOTHING = { subject: null, secrets: new Uint8Array(0) }
+
+const textOf = (row: EntryRow) => new TextDecoder().decode(row.entry)

@@ -1,0 +1,70 @@
+/** A batch as one buffer, so that handing it to another thread moves it and copies nothing: hundreds of small arrays would each be cloned. */
+import type { Batch, DocumentRow, Grade, TileRow } from './storage.js'
+
+interface Shape {
+  readonly head: { readonly size: number; readonly checkpoint: string; readonly recordedAt: number }
+  /** For each entry, how many sealed parts it has. */
+  readonly sealed: readonly number[]
+  /** For each vault row, whether it is about somebody. */
+  readonly subjects: readonly boolean[]
+  readonly erased: readonly (Grade | null)[]
+  readonly tiles: readonly Pick<TileRow, 'level' | 'n'>[]
+  readonly documents: readonly DocumentRow[]
+}
+
+export interface PackedBatch {
+  readonly shape: string
+  /** Sizes of the byte arrays, in order. */
+  readonly sizes: Uint32Array<ArrayBuffer>
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+export function packBatch({ head, entries, vault, tiles, documents }: Batch): PackedBatch {
+  const arrays: Uint8Array[] = [head.root]
+  for (const { entry, sealed } of entries) arrays.push(entry, ...sealed)
+  for (const { key, fingerprint, subject, secrets } of vault) {
+    arrays.push(key, fingerprint, secrets)
+    if (subject) arrays.push(subject)
+  }
+  for (const { hashes } of tiles) arrays.push(hashes)
+  const shape: Shape = {
+    head: { size: head.size, checkpoint: head.checkpoint, recordedAt: head.recordedAt },
+    sealed: entries.map(({ sealed }) => sealed.length),
+    subjects: vault.map(({ subject }) => subject !== null),
+    erased: vault.map(({ erased }) => erased),
+    tiles: tiles.map(({ level, n }) => ({ level, n })),
+    documents,
+  }
+  const sizes = Uint32Array.from(arrays, (array) => array.length)
+  const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0))
+  let at = 0
+  for (const array of arrays) {
+    bytes.set(array, at)
+    at += array.length
+  }
+  return { shape: JSON.stringify(shape), sizes, bytes }
+}
+
+/** The arrays of the answer are views into the one buffer. */
+export function unpackBatch({ shape: text, sizes, bytes }: PackedBatch): Batch {
+  const { head, sealed, subjects, erased, tiles, documents }: Shape = JSON.parse(text)
+  let [next, at] = [0, 0]
+  const take = () => {
+    const start = at
+    at += sizes[next++]!
+    return bytes.subarray(start, at)
+  }
+  return {
+    head: { ...head, root: take() },
+    entries: sealed.map((count) => ({ entry: take(), sealed: Array.from({ length: count }, take) })),
+    vault: subjects.map((isAboutSomebody, i) => ({
+      key: take(),
+      fingerprint: take(),
+      secrets: take(),
+      subject: isAboutSomebody ? take() : null,
+      erased: erased[i]!,
+    })),
+    tiles: tiles.map((tile) => ({ ...tile, hashes: take() })),
+    documents,
+  }
+}

@@ -1,0 +1,404 @@
+import { createHash } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TileEdge } from '../merkle/tile.js'
+import { conformance } from './conformance.js'
+import { openPostgresKeys, openPostgresStorage } from './postgres.js'
+import { RETRYABLE, retrying } from './postgres-database.js'
+import { openSqliteStorage } from './sqlite.js'
+import { type Batch, type LogStore, type Standing, type Storage, UnavailableError } from './storage.js'
+import { type Stores, startPostgres, type TestServer } from './test-postgres.js'
+
+let server: TestServer
+beforeAll(async () => {
+  server = await startPostgres()
+}, 60_000)
+afterAll(() => server?.stop())
+
+const storesOf = new Map<Storage, Stores>()
+async function create(stores?: Stores): Promise<Storage> {
+  const found = stores ?? (await server.createStores())
+  const storage = await openPostgresStorage({ ...found, warn: () => {} })
+  storesOf.set(storage, found)
+  return storage
+}
+
+conformance('PostgreSQL', {
+  create: () => create(),
+  async reopen(storage) {
+    await storage.close()
+    return create(storesOf.get(storage)!)
+  },
+})
+
+/** Bytes that look random and are the same on every run. */
+const bytesOf = (seed: string, size: number) =>
+  Buffer.concat(
+    Array.from({ length: Math.ceil(size / 32) }, (_, i) => createHash('sha256').update(`${seed}/${i}`).digest()),
+  ).subarray(0, size)
+
+/** A batch that grows the tree the standing tells of. */
+function grown(edge: TileEdge, count: number): { batch: Batch; edge: TileEdge } {
+  const indexes = Array.from({ length: count }, (_, i) => edge.size + i)
+  const next = edge.append(indexes.map((i) => bytesOf(`leaf ${i}`, 32)))
+  return {
+    edge: next.edge,
+    batch: {
+      head: { size: next.edge.size, root: next.root, checkpoint: `checkpoint ${next.edge.size}`, recordedAt: 5 },
+      entries: indexes.map((i) => ({
+        entry: bytesOf(`entry ${i}`, 90),
+        sealed: [bytesOf(`a ${i}`, 100), bytesOf(`b ${i}`, 200)].slice(0, i % 3),
+      })),
+      vault: indexes.map((i) => ({
+        key: bytesOf(`key ${i}`, 16),
+        fingerprint: bytesOf(`print ${i}`, 32),
+        subject: i % 5 ? bytesOf(`subject ${i % 7}`, 16) : null,
+        secrets: bytesOf(`secret ${i}`, 64),
+        erased: null,
+      })),
+      tiles: next.writes,
+      documents: [],
+    },
+  }
+}
+
+async function opened(stores?: Stores) {
+  const storage = await create(stores)
+  const { log } = await storage.openLog('site', 'log.example/site')
+  return { storage, log, stores: storesOf.get(storage)! }
+}
+
+const appendOne = (log: LogStore) => {
+  let edge = TileEdge.restore(0, () => null)
+  return log.append([], 0, ({ head, edge: tiles }: Standing) => {
+    edge = TileEdge.restore(head.size, (level, n) => tiles?.find((t) => t.level === level && t.n === n)?.hashes ?? null)
+    return grown(edge, 1).batch
+  })
+}
+
+test('the same batches give the same tiles, roots and entries as on SQLite, to the byte', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'avow-same-'))
+  const sqlite = await openSqliteStorage(folder)
+  const postgres = await create()
+  const logs = await Promise.all([sqlite, postgres].map(async (storage) => (await storage.openLog('site', 'o')).log))
+  let edge = TileEdge.restore(0, () => null)
+  const sizes: number[] = []
+  for (const count of [1, 1, 254, 1, 300, 1024, 7, 1024]) {
+    const next = grown(edge, count)
+    for (const log of logs) await log.append([], edge.size, () => next.batch)
+    edge = next.edge
+    sizes.push(edge.size)
+  }
+  const all = (log: LogStore) =>
+    Promise.all([
+      log.head(),
+      log.entries(0, edge.size),
+      Promise.all(sizes.map((size) => log.rootAt(size))),
+      Promise.all(Array.from({ length: 12 }, (_, n) => log.tile(0, n))),
+      Promise.all([log.tile(1, 0), log.tile(1, 1)]),
+      log.recent(edge.size, 100),
+      log.findSubject(bytesOf('subject 3', 16)),
+      log.vaultRow(1500),
+    ])
+  const [one, other] = await Promise.all(logs.map(all))
+  expect(other).toEqual(one)
+  expect(one![3]!.filter((tile) => tile !== null)).toHaveLength(11)
+  await sqlite.close()
+  await postgres.close()
+  rmSync(folder, { recursive: true })
+}, 20_000)
+
+describe('what the database itself refuses', () => {
+  test('entries and roots can be neither changed, deleted nor truncated by the role that wrote them', async () => {
+    const { storage, log, stores } = await opened()
+    await appendOne(log)
+    for (const sql of [
+      `UPDATE avow_entries SET entry = ''`,
+      'DELETE FROM avow_entries',
+      'TRUNCATE avow_entries',
+      `UPDATE avow_heads SET root = ''`,
+      'DELETE FROM avow_heads',
+    ]) {
+      await expect(server.query(stores.database, sql), sql).rejects.toThrow(/permission denied for table/)
+    }
+    await storage.close()
+  })
+})
+
+test('a transaction that others got in the way of is tried again, and not for ever', async () => {
+  const refusal = new UnavailableError('', { cause: Object.assign(new Error(), { code: '40001' }) })
+  let tries = 0
+  expect(
+    await retrying(RETRYABLE, async () => {
+      if (++tries < 3) throw refusal
+      return tries
+    }),
+  ).toBe(3)
+  tries = 0
+  const hopeless = retrying(RETRYABLE, async () => {
+    tries++
+    throw refusal
+  })
+  await expect(hopeless).rejects.toBe(refusal)
+  expect(tries).toBe(6)
+  tries = 0
+  const wrong = retrying(RETRYABLE, async () => {
+    tries++
+    throw new Error('a statement that is wrong')
+  })
+  await expect(wrong).rejects.toThrow('a statement that is wrong')
+  expect(tries).toBe(1)
+})
+
+test('secrets that are erased while they are rewrapped stay erased', async () => {
+  const { storage, log, stores } = await opened()
+  await appendOne(log)
+  const waiting = async () => {
+    const rows = await server.query(
+      stores.vault,
+      `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'avow'`,
+    )
+    return rows.length
+  }
+  // Somebody who holds the row up, so that both wait for it, the erasure first.
+  const holder = new pg.Client({ connectionString: stores.vault })
+  await holder.connect()
+  await holder.query('BEGIN')
+  await holder.query('SELECT 1 FROM avow_vault FOR UPDATE')
+  const erasing = log.forget([{ index: 0, grade: 'erase', secrets: new Uint8Array(0) }])
+  await expect.poll(waiting).toBe(1)
+  const rewrapping = log.rewrap(0, 1, (_, secrets) => (secrets.length > 0 ? bytesOf('rewrapped', 64) : null))
+  await expect.poll(waiting).toBe(2)
+  await holder.query('COMMIT')
+  await holder.end()
+  await Promise.all([erasing, rewrapping])
+  expect((await log.vaultRow(0))?.secrets).toHaveLength(0)
+  await storage.close()
+})
+
+describe('opening', () => {
+  test('commits are waited for where the server by itself would not', async () => {
+    const stores = await server.createStores()
+    const lax = (url: string) => url.replace('options=', 'options=-c%20synchronous_commit%3Doff%20')
+    const { storage, log } = await opened({ database: lax(stores.database), vault: lax(stores.vault) })
+    const [row] = await server.query(lax(stores.vault), 'SHOW synchronous_commit')
+    expect(row).toEqual({ synchronous_commit: 'off' })
+    // Opening asks within a transaction, and rejects unless it is on there.
+    expect((await appendOne(log))?.head.size).toBe(1)
+    await storage.close()
+  })
+
+  test('one server for both stores is warned of', async () => {
+    const warned: string[] = []
+    const storage = await openPostgresStorage({ ...(await server.createStores()), warn: (line) => warned.push(line) })
+    expect(warned.join()).toMatch(/ledger and vault are on one server, .*: a backup of it keeps what is erased/)
+    await storage.close()
+  })
+
+  test('both stores may be the same database', async () => {
+    const { database } = await server.createStores()
+    const { storage, log } = await opened({ database, vault: database })
+    await appendOne(log)
+    expect((await log.vaultRow(0))?.secrets).toHaveLength(64)
+    await storage.close()
+  })
+
+  test('nodes that start at once on an empty database migrate it once, and agree on what they make', async () => {
+    const stores = await server.createStores()
+    const storages = await Promise.all([0, 1, 2, 3].map(() => create(stores)))
+    const values = await Promise.all(
+      storages.map((storage, i) => storage.vaultValue('key', () => new Uint8Array(4).fill(i))),
+    )
+    expect(new Set(values.map((value) => Buffer.from(value).toString('hex'))).size).toBe(1)
+    const logs = await Promise.all(storages.map((storage) => storage.openLog('site', 'o')))
+    expect(await storages[0]!.logs()).toEqual(['site'])
+    expect((await logs[3]!.log.head()).size).toBe(0)
+    for (const storage of storages) await storage.close()
+    const [row] = await server.query(
+      stores.database,
+      'SELECT count(*)::int AS n, max(version) AS v FROM avow_ledger_schema',
+    )
+    expect(row).toEqual({ n: 1, v: 1 })
+  })
+
+  test('a database of a newer release is named, and left as it is', async () => {
+    const stores = await server.createStores()
+    await (await create(stores)).close()
+    await server.query(stores.vault, 'UPDATE avow_vault_schema SET version = 99')
+    await expect(create(stores)).rejects.toThrow(/the vault \(database .*\) was written by a newer release \(schema 99/)
+  })
+
+  test('a wrong password and an unknown database are named with the cure, and without the password', async () => {
+    const stores = await server.createStores()
+    const wrong = new URL(stores.database)
+    wrong.pathname = '/no_such_database'
+    const opening = openPostgresStorage({ ...stores, database: wrong.href, warn: () => {} })
+    await expect(opening).rejects.toThrow(
+      /the ledger \(database no_such_database on .*\) can't be used: .*check its address/,
+    )
+    wrong.password = 'hunter2'
+    const refused = await openPostgresKeys(wrong.href).catch((error: Error) => error)
+    expect(refused).toBeInstanceOf(Error)
+    expect(String((refused as Error).message)).not.toContain('hunter2')
+  })
+
+  test('a server that is not there is unavailable, not wrong', async () => {
+    const { vault } = await server.createStores()
+    const opening = openPostgresStorage({ database: 'postgres://u:p@127.0.0.1:1/d', vault, warn: () => {} })
+    await expect(opening).rejects.toThrow(UnavailableError)
+  })
+
+  test('what is no address of a PostgreSQL is refused', async () => {
+    const { vault } = await server.createStores()
+    await expect(openPostgresStorage({ database: './data', vault, warn: () => {} })).rejects.toThrow(
+      'the address of the ledger must begin with postgres://',
+    )
+  })
+
+  test('keys can be made with the vault alone', async () => {
+    const { storage, stores } = await opened()
+    const beside = await openPostgresKeys(stores.vault)
+    const row = { id: 'k', hash: new Uint8Array(32), name: 'n', site: 's', scopes: ['admin'], createdAt: 0 }
+    await beside.keys.add({ ...row, expiresAt: null, revokedAt: null })
+    await beside.close()
+    expect((await storage.keys.find(new Uint8Array(32)))?.createdAt).toBe(0)
+    await storage.close()
+  })
+})
+
+/** The server behind a wire that can be cut, and that can go silent. */
+async function wireTo(url: string) {
+  const target = new URL(url)
+  const { port, hostname } = target
+  const sockets = new Set<Socket>()
+  let silent = false
+  const listener = createServer((near) => {
+    const far = connect(Number(port), hostname)
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket)
+      socket.on('data', (data) => {
+        if (!silent) other.write(data)
+      })
+      socket.on('close', () => other.destroy())
+      socket.on('error', () => other.destroy())
+    }
+  })
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const address = listener.address()
+  if (address === null || typeof address === 'string') throw new Error('no address')
+  target.port = String(address.port)
+  return {
+    url: target.href.replaceAll('+', '%20'),
+    cut() {
+      for (const socket of sockets) socket.destroy()
+    },
+    fallSilent() {
+      silent = true
+    },
+    close() {
+      for (const socket of sockets) socket.destroy()
+      listener.close()
+    },
+  }
+}
+
+/** Ends the connections of a store, as a restart of the server would. */
+const disconnect = (url: string) =>
+  server.query(
+    url,
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'avow' AND pid <> pg_backend_pid()`,
+  )
+
+describe('when the world is down', () => {
+  test('connections lost while nobody asks are replaced, and nothing ends the process', async () => {
+    const { storage, log, stores } = await opened()
+    await appendOne(log)
+    await disconnect(stores.database)
+    // The first to ask may still be handed a connection whose end was not noticed yet.
+    await log.head().catch((error) => expect(error).toBeInstanceOf(UnavailableError))
+    await log.findKey(bytesOf('key 0', 16)).catch((error) => expect(error).toBeInstanceOf(UnavailableError))
+    expect(await appendOne(log).then((batch) => batch?.head.size)).toBe(2)
+    await storage.close()
+  })
+
+  test('a connection lost in the middle of an append leaves nothing that counts, and the next append clears it away', async () => {
+    const stores = await server.createStores()
+    const wire = await wireTo(stores.database)
+    const { storage, log } = await opened({ ...stores, database: wire.url })
+    await appendOne(log)
+    const lost = log.append([], 1, ({ head, edge }) => {
+      wire.cut()
+      const before = edge
+        ? TileEdge.restore(head.size, (_, n) => edge.find((t) => t.n === n)?.hashes ?? null)
+        : grown(
+            TileEdge.restore(0, () => null),
+            1,
+          ).edge
+      return grown(before, 3).batch
+    })
+    await expect(lost).rejects.toThrow(UnavailableError)
+    expect((await log.head()).size).toBe(1)
+    // The vault is committed first: its rows are there, past the head, and unseen.
+    expect(await log.vaultSize()).toBe(4)
+    expect(await log.vaultRow(2)).toBeNull()
+    expect(await log.findKey(bytesOf('key 2', 16))).toBeNull()
+    expect((await appendOne(log))?.head.size).toBe(2)
+    expect(await log.vaultSize()).toBe(2)
+    await storage.close()
+    wire.close()
+  })
+
+  test('reconciling waits for an append that is under way, whose vault rows are past the head as well', async () => {
+    const { storage, log, stores } = await opened()
+    const other = await opened(stores)
+    const [appended] = await Promise.all([
+      Promise.all(Array.from({ length: 20 }, () => appendOne(log))),
+      Promise.all(Array.from({ length: 20 }, () => other.log.reconcile())),
+    ])
+    expect(appended.map((batch) => batch?.head.size ?? 0).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 20 }, (_, i) => i + 1),
+    )
+    expect(await log.vaultSize()).toBe(20)
+    for (let i = 0; i < 20; i++) expect(Buffer.from((await log.vaultRow(i))!.key)).toEqual(bytesOf(`key ${i}`, 16))
+    await storage.close()
+    await other.storage.close()
+  })
+
+  test('a node that falls silent while it holds the head is overtaken within seconds', async () => {
+    const stores = await server.createStores()
+    const [one, two] = [await wireTo(stores.database), await wireTo(stores.vault)]
+    const dead = await opened({ database: one.url, vault: two.url })
+    const alive = await opened(stores)
+    await appendOne(dead.log)
+    const lost = dead.log.append([], 1, () => {
+      one.fallSilent()
+      two.fallSilent()
+      return grown(
+        grown(
+          TileEdge.restore(0, () => null),
+          1,
+        ).edge,
+        1,
+      ).batch
+    })
+    lost.catch(() => {})
+    // Not before the silent one has built: from then on it holds both locks.
+    await expect.poll(async () => (await server.query(stores.database, LOCKED)).length).toBeGreaterThan(0)
+    expect((await appendOne(alive.log))?.head.size).toBe(2)
+    one.close()
+    two.close()
+    await expect(lost).rejects.toThrow(UnavailableError)
+    await alive.storage.close()
+    await dead.storage.close()
+  }, 15_000)
+})
+
+/** Sessions that sit on a transaction. */
+const LOCKED = `SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction' AND application_name = 'avow'`

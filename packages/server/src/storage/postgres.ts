@@ -1,0 +1,505 @@
+/**
+ * The stores on PostgreSQL, where any number of nodes append to one log. A node appends under a lock on the log's head row
+ * in the ledger and then on the log's row in the vault: no advisory locks, LISTEN, LOCK TABLE, PL/pgSQL or sequences, and
+ * `site_id` first in every table of a log, so that Citus, YugabyteDB and CockroachDB stay possible.
+ *
+ * Why two locks. A node that freezes while it holds the head loses that lock to `idle_in_transaction_session_timeout`;
+ * another goes on, and when the first wakes up it must not touch the vault rows that the other wrote. So a node writes the
+ * vault only under the vault's own lock, and only if its lock on the head was still there after the vault's was taken:
+ * whoever takes the head from it then waits for the vault.
+ */
+import type pg from 'pg'
+import { type Database, openDatabase, RETRYABLE, retrying, type Session } from './postgres-database.js'
+import {
+  type ApiKeyRow,
+  type Batch,
+  type DocumentRow,
+  type EntryRow,
+  type Forgetting,
+  type Grade,
+  type Head,
+  type KeyStore,
+  type Known,
+  type LogStore,
+  type OpenedKeys,
+  OriginError,
+  type Standing,
+  type Storage,
+  type TileRow,
+  type VaultRow,
+} from './storage.js'
+
+/** Numbered by place, forward only: a released line is never edited, a change is a new line. */
+const LEDGER_MIGRATIONS = [
+  // Taking the rights from the owner itself refuses UPDATE, DELETE and TRUNCATE alike, without a trigger function. The
+  // owner can grant them back, as it could drop a trigger; a superuser is never refused, which `warn` is told.
+  `CREATE TABLE avow_logs (
+     site_id TEXT PRIMARY KEY, origin TEXT NOT NULL,
+     size BIGINT NOT NULL, root BYTEA NOT NULL, checkpoint TEXT NOT NULL, recorded_at BIGINT NOT NULL
+   );
+   CREATE TABLE avow_entries (
+     site_id TEXT NOT NULL, idx BIGINT NOT NULL, entry BYTEA NOT NULL, sealed_a BYTEA, sealed_b BYTEA,
+     PRIMARY KEY (site_id, idx)
+   );
+   CREATE TABLE avow_heads (
+     site_id TEXT NOT NULL, size BIGINT NOT NULL, root BYTEA NOT NULL,
+     PRIMARY KEY (site_id, size)
+   );
+   CREATE TABLE avow_tiles (
+     site_id TEXT NOT NULL, level INTEGER NOT NULL, n BIGINT NOT NULL, hashes BYTEA NOT NULL,
+     PRIMARY KEY (site_id, level, n)
+   );
+   CREATE TABLE avow_documents (
+     site_id TEXT NOT NULL, idx BIGINT NOT NULL, kind TEXT NOT NULL, hash TEXT NOT NULL, version TEXT NOT NULL,
+     language TEXT, body TEXT NOT NULL,
+     PRIMARY KEY (site_id, idx)
+   );
+   REVOKE UPDATE, DELETE, TRUNCATE ON avow_entries, avow_heads FROM PUBLIC, CURRENT_USER;`,
+]
+
+const VAULT_MIGRATIONS = [
+  `CREATE TABLE avow_vault_logs (site_id TEXT PRIMARY KEY);
+   CREATE TABLE avow_vault (
+     site_id TEXT NOT NULL, idx BIGINT NOT NULL,
+     key BYTEA NOT NULL, fingerprint BYTEA NOT NULL, subject BYTEA, secrets BYTEA NOT NULL, erased TEXT,
+     PRIMARY KEY (site_id, idx)
+   );
+   CREATE UNIQUE INDEX avow_vault_key ON avow_vault (site_id, key);
+   CREATE INDEX avow_vault_subject ON avow_vault (site_id, subject, idx) WHERE subject IS NOT NULL;
+   CREATE TABLE avow_api_keys (
+     id TEXT PRIMARY KEY, hash BYTEA NOT NULL UNIQUE, name TEXT NOT NULL, site TEXT NOT NULL, scopes TEXT NOT NULL,
+     created_at BIGINT NOT NULL, expires_at BIGINT, revoked_at BIGINT
+   );
+   CREATE TABLE avow_vault_values (name TEXT PRIMARY KEY, value BYTEA NOT NULL);`,
+]
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+
+interface HeadColumns {
+  size: number
+  root: Buffer
+  checkpoint: string
+  recorded_at: number
+}
+
+interface VaultColumns {
+  idx: number
+  key: Buffer
+  fingerprint: Buffer
+  subject: Buffer | null
+  secrets: Buffer
+  erased: Grade | null
+}
+
+class PostgresLog implements LogStore {
+  readonly isShared = true
+  readonly #ledger: Database
+  readonly #vault: Database
+  readonly #site: string
+
+  constructor(ledger: Database, vault: Database, site: string) {
+    this.#ledger = ledger
+    this.#vault = vault
+    this.#site = site
+  }
+
+  async #head(session: Session, lock = ''): Promise<Head> {
+    const [row] = await session.rows<HeadColumns>(
+      `SELECT size, root, checkpoint, recorded_at FROM avow_logs WHERE site_id = $1 ${lock}`,
+      [this.#site],
+    )
+    if (!row) throw new Error(`the log of ${this.#site} has no head`)
+    return { size: row.size, root: row.root, checkpoint: row.checkpoint, recordedAt: row.recorded_at }
+  }
+
+  async head(): Promise<Head> {
+    return this.#head(this.#ledger)
+  }
+
+  /** Runs `work` as the only one who appends; what it wrote to the vault is committed before what it returns is. */
+  #locked<T>(
+    work: (head: Head, ledger: Session, vault: Session) => Promise<T>,
+    finish: (result: T, head: Head, ledger: Session) => Promise<void>,
+  ): Promise<T> {
+    return retrying(RETRYABLE, () =>
+      this.#ledger.transaction(async (ledger) => {
+        const head = await this.#head(ledger, 'FOR UPDATE')
+        const result = await this.#vault.transaction(async (vault) => {
+          const [row] = await vault.rows('SELECT site_id FROM avow_vault_logs WHERE site_id = $1 FOR UPDATE', [
+            this.#site,
+          ])
+          if (!row)
+            throw new Error(
+              `the ${this.#vault.name} knows no log of ${this.#site}: it is another one, or an older copy`,
+            )
+          return work(head, ledger, vault)
+        })
+        await finish(result, head, ledger)
+        return result
+      }),
+    )
+  }
+
+  append(keys: readonly Uint8Array[], assumedSize: number, build: (standing: Standing) => Batch | null) {
+    return this.#locked<Batch | null>(
+      async (head, ledger, vault) => {
+        const [known, { edge, assumedRoot }] = await Promise.all([
+          this.#known(vault, keys, head.size),
+          this.#assumed(ledger, assumedSize, head.size),
+        ])
+        const batch = build({ head, known, edge, assumedRoot })
+        if (batch) await this.#writeVault(vault, head.size, batch.vault)
+        return batch
+      },
+      async (batch, head, ledger) => {
+        if (batch) await this.#writeLedger(ledger, head.size, batch)
+      },
+    )
+  }
+
+  async #known(vault: Session, keys: readonly Uint8Array[], below: number): Promise<Map<string, Known>> {
+    if (keys.length === 0) return new Map()
+    const rows = await vault.rows<VaultColumns>(
+      'SELECT key, idx, fingerprint, erased FROM avow_vault WHERE site_id = $1 AND key = ANY($2::bytea[]) AND idx < $3',
+      [this.#site, keys, below],
+    )
+    return new Map(rows.map(({ key, idx, fingerprint, erased }) => [hex(key), { index: idx, fingerprint, erased }]))
+  }
+
+  /** Also what shows, asked after the vault was locked, that the lock on the head is still held. Always asks. */
+  async #assumed(ledger: Session, assumedSize: number, size: number) {
+    const assumedRoot = await this.#rootAt(ledger, assumedSize)
+    if (assumedSize === size) return { assumedRoot, edge: null }
+    // The newest tile of each level by its key, not by reading them all: where several nodes append this is the rule.
+    const edge = await ledger.rows<TileRow & pg.QueryResultRow>(
+      `SELECT newest.level, newest.n, newest.hashes
+         FROM unnest(ARRAY[0, 1, 2, 3, 4, 5, 6, 7]) AS levels (level)
+         CROSS JOIN LATERAL (
+           SELECT level, n, hashes FROM avow_tiles
+            WHERE site_id = $1 AND avow_tiles.level = levels.level ORDER BY n DESC LIMIT 1
+         ) AS newest`,
+      [this.#site],
+    )
+    return { assumedRoot, edge }
+  }
+
+  async #writeVault(vault: Session, from: number, rows: readonly VaultRow[]) {
+    await this.#dropOrphans(vault, from)
+    await vault.run(
+      `INSERT INTO avow_vault (site_id, idx, key, fingerprint, subject, secrets, erased)
+       SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[])`,
+      [
+        this.#site,
+        rows.map((_, i) => from + i),
+        rows.map(({ key }) => key),
+        rows.map(({ fingerprint }) => fingerprint),
+        rows.map(({ subject }) => subject),
+        rows.map(({ secrets }) => secrets),
+        rows.map(({ erased }) => erased),
+      ],
+    )
+  }
+
+  /** What an append left whose second commit never came. */
+  async #dropOrphans(vault: Session, from: number) {
+    await vault.run('DELETE FROM avow_vault WHERE site_id = $1 AND idx >= $2', [this.#site, from])
+  }
+
+  async #writeLedger(ledger: Session, from: number, { entries, tiles, documents, head }: Batch) {
+    const moved = await ledger.run(
+      `WITH
+         added_entries AS (
+           INSERT INTO avow_entries (site_id, idx, entry, sealed_a, sealed_b)
+           SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[])
+         ),
+         written_tiles AS (
+           INSERT INTO avow_tiles (site_id, level, n, hashes)
+           SELECT $1, * FROM unnest($6::integer[], $7::bigint[], $8::bytea[])
+           ON CONFLICT (site_id, level, n) DO UPDATE SET hashes = excluded.hashes
+         ),
+         added_documents AS (
+           INSERT INTO avow_documents (site_id, idx, kind, hash, version, language, body)
+           SELECT $1, * FROM unnest($9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+         ),
+         added_head AS (INSERT INTO avow_heads (site_id, size, root) VALUES ($1, $15, $16))
+       UPDATE avow_logs SET size = $15, root = $16, checkpoint = $17, recorded_at = $18 WHERE site_id = $1 AND size = $19`,
+      [
+        this.#site,
+        entries.map((_, i) => from + i),
+        entries.map(({ entry }) => entry),
+        entries.map(({ sealed }) => sealed[0] ?? null),
+        entries.map(({ sealed }) => sealed[1] ?? null),
+        tiles.map(({ level }) => level),
+        tiles.map(({ n }) => n),
+        tiles.map(({ hashes }) => hashes),
+        documents.map(({ index }) => index),
+        documents.map(({ kind }) => kind),
+        documents.map(({ hash }) => hash),
+        documents.map(({ version }) => version),
+        documents.map(({ language }) => language),
+        documents.map(({ body }) => body),
+        head.size,
+        head.root,
+        head.checkpoint,
+        head.recordedAt,
+        from,
+      ],
+    )
+    if (moved !== 1) throw new Error(`the head of ${this.#site} moved while it was locked`)
+  }
+
+  async #rootAt(session: Session, size: number): Promise<Uint8Array | null> {
+    const [row] = await session.rows<{ root: Buffer }>('SELECT root FROM avow_heads WHERE site_id = $1 AND size = $2', [
+      this.#site,
+      size,
+    ])
+    return row?.root ?? null
+  }
+
+  async rootAt(size: number) {
+    return this.#rootAt(this.#ledger, size)
+  }
+
+  /** Under both locks: rows past the head are also what another node is about to commit. */
+  async reconcile() {
+    await this.#locked(
+      async (head, ledger, vault) => {
+        // As in an append: the lock on the head must have outlasted the wait for the vault's.
+        await ledger.run('SELECT 1')
+        await this.#dropOrphans(vault, head.size)
+      },
+      async () => {},
+    )
+  }
+
+  async vaultSize() {
+    const [row] = await this.#vault.rows<{ size: number }>(
+      'SELECT coalesce(max(idx) + 1, 0) AS size FROM avow_vault WHERE site_id = $1',
+      [this.#site],
+    )
+    return row?.size ?? 0
+  }
+
+  async forget(changes: readonly Forgetting[]) {
+    await retrying(RETRYABLE, () =>
+      this.#vault.transaction((vault) =>
+        vault.run(
+          // Another node may have erased more since these were composed: nothing comes back.
+          `UPDATE avow_vault AS kept
+              SET secrets = less.secrets, erased = less.grade, subject = NULL, fingerprint = decode(repeat('00', 32), 'hex')
+             FROM unnest($2::bigint[], $3::bytea[], $4::text[]) AS less (idx, secrets, grade)
+            WHERE kept.site_id = $1 AND kept.idx = less.idx AND kept.erased IS DISTINCT FROM 'erase'`,
+          [
+            this.#site,
+            changes.map(({ index }) => index),
+            changes.map(({ secrets }) => secrets),
+            changes.map(({ grade }) => grade),
+          ],
+        ),
+      ),
+    )
+  }
+
+  async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
+    await retrying(RETRYABLE, () =>
+      this.#vault.transaction(async (vault) => {
+        // Locked, so that an erasure by another node is not undone by writing back what was read before it.
+        const rows = await vault.rows<VaultColumns>(
+          'SELECT idx, secrets FROM avow_vault WHERE site_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx FOR UPDATE',
+          [this.#site, start, end],
+        )
+        const converted = rows.flatMap(({ idx, secrets }) => {
+          const fresh = convert(idx, secrets)
+          return fresh ? [{ idx, fresh }] : []
+        })
+        await vault.run(
+          `UPDATE avow_vault AS kept SET secrets = fresh.secrets
+             FROM unnest($2::bigint[], $3::bytea[]) AS fresh (idx, secrets)
+            WHERE kept.site_id = $1 AND kept.idx = fresh.idx`,
+          [this.#site, converted.map(({ idx }) => idx), converted.map(({ fresh }) => fresh)],
+        )
+      }),
+    )
+  }
+
+  async entries(start: number, end: number): Promise<EntryRow[]> {
+    const rows = await this.#ledger.rows<{ entry: Buffer; sealed_a: Buffer | null; sealed_b: Buffer | null }>(
+      'SELECT entry, sealed_a, sealed_b FROM avow_entries WHERE site_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx',
+      [this.#site, start, end],
+    )
+    return rows.map(({ entry, sealed_a, sealed_b }) => ({
+      entry,
+      sealed: [sealed_a, sealed_b].filter((sealed) => sealed !== null),
+    }))
+  }
+
+  async tile(level: number, n: number) {
+    const [row] = await this.#ledger.rows<{ hashes: Buffer }>(
+      'SELECT hashes FROM avow_tiles WHERE site_id = $1 AND level = $2 AND n = $3',
+      [this.#site, level, n],
+    )
+    return row?.hashes ?? null
+  }
+
+  async documents(): Promise<DocumentRow[]> {
+    const rows = await this.#ledger.rows<Omit<DocumentRow, 'index'> & { idx: number }>(
+      'SELECT idx, kind, hash, version, language, body FROM avow_documents WHERE site_id = $1 ORDER BY idx',
+      [this.#site],
+    )
+    return rows.map(({ idx, ...row }) => ({ index: idx, ...row }))
+  }
+
+  async vaultRow(index: number): Promise<VaultRow | null> {
+    if (index >= (await this.head()).size) return null
+    const [row] = await this.#vault.rows<VaultColumns>(
+      'SELECT key, fingerprint, subject, secrets, erased FROM avow_vault WHERE site_id = $1 AND idx = $2',
+      [this.#site, index],
+    )
+    return row ?? null
+  }
+
+  async findKey(key: Uint8Array) {
+    return (await this.#known(this.#vault, [key], (await this.head()).size)).get(hex(key)) ?? null
+  }
+
+  async findSubject(subject: Uint8Array) {
+    const rows = await this.#vault.rows<{ idx: number }>(
+      'SELECT idx FROM avow_vault WHERE site_id = $1 AND subject = $2 AND idx < $3 ORDER BY idx',
+      [this.#site, subject, (await this.head()).size],
+    )
+    return rows.map(({ idx }) => idx)
+  }
+
+  async recent(before: number, limit: number) {
+    const rows = await this.#vault.rows<{ idx: number }>(
+      'SELECT idx FROM avow_vault WHERE site_id = $1 AND idx < $2 AND subject IS NOT NULL ORDER BY idx DESC LIMIT $3',
+      [this.#site, Math.min(before, (await this.head()).size), limit],
+    )
+    return rows.map(({ idx }) => idx)
+  }
+}
+
+interface KeyColumns {
+  id: string
+  hash: Buffer
+  name: string
+  site: string
+  scopes: string
+  created_at: number
+  expires_at: number | null
+  revoked_at: number | null
+}
+
+const toKey = (row: KeyColumns): ApiKeyRow => ({
+  id: row.id,
+  hash: row.hash,
+  name: row.name,
+  site: row.site,
+  scopes: row.scopes.split(' '),
+  createdAt: row.created_at,
+  expiresAt: row.expires_at,
+  revokedAt: row.revoked_at,
+})
+
+const keyStore = (vault: Database): KeyStore => ({
+  async add({ id, hash, name, site, scopes, createdAt, expiresAt, revokedAt }) {
+    const values = [id, hash, name, site, scopes.join(' '), createdAt, expiresAt, revokedAt]
+    await vault.transaction((session) =>
+      session.run('INSERT INTO avow_api_keys VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', values),
+    )
+  },
+  async find(hash) {
+    const [row] = await vault.rows<KeyColumns>('SELECT * FROM avow_api_keys WHERE hash = $1', [hash])
+    return row ? toKey(row) : null
+  },
+  list: async () => (await vault.rows<KeyColumns>('SELECT * FROM avow_api_keys ORDER BY created_at, id')).map(toKey),
+})
+
+export interface PostgresOptions {
+  /** `postgres://…` of the ledger. */
+  readonly database: string
+  /** `postgres://…` of the vault. */
+  readonly vault: string
+  /** Told what an operator should know. */
+  readonly warn: (line: string) => void
+}
+
+/** Opens the two databases and brings their tables to the newest schema. */
+export async function openPostgresStorage(options: PostgresOptions): Promise<Storage> {
+  const { warn } = options
+  const ledger = await openDatabase('ledger', options.database, LEDGER_MIGRATIONS)
+  let vault: Database
+  try {
+    vault = await openDatabase('vault', options.vault, VAULT_MIGRATIONS)
+  } catch (error) {
+    await ledger.close()
+    throw error
+  }
+  const close = async () => {
+    await Promise.all([ledger.close(), vault.close()])
+  }
+  try {
+    await Promise.all([ledger.inspect(warn), vault.inspect(warn)])
+  } catch (error) {
+    await close()
+    throw error
+  }
+  if (ledger.server === vault.server)
+    warn(
+      `ledger and vault are on one server, ${ledger.server}: a backup of it keeps what is erased for as long as the ledger's backups are kept`,
+    )
+  const originOf = async (site: string) => {
+    const [row] = await ledger.rows<{ origin: string }>('SELECT origin FROM avow_logs WHERE site_id = $1', [site])
+    return row?.origin ?? null
+  }
+  const storedValue = async (name: string) => {
+    const [row] = await vault.rows<{ value: Buffer }>('SELECT value FROM avow_vault_values WHERE name = $1', [name])
+    return row?.value ?? null
+  }
+  return {
+    keys: keyStore(vault),
+    logs: async () =>
+      (await ledger.rows<{ site_id: string }>('SELECT site_id FROM avow_logs')).map((row) => row.site_id),
+    async openLog(site, origin) {
+      if (origin !== null && (await originOf(site)) === null)
+        await ledger.transaction((session) =>
+          session.run(`INSERT INTO avow_logs VALUES ($1, $2, 0, $3, '', 0) ON CONFLICT DO NOTHING`, [
+            site,
+            origin,
+            Buffer.alloc(32),
+          ]),
+        )
+      // Another node may have been first, with another origin.
+      const stored = await originOf(site)
+      if (stored === null || (origin !== null && origin !== stored)) throw new OriginError(site, stored, origin)
+      await vault.run('INSERT INTO avow_vault_logs VALUES ($1) ON CONFLICT DO NOTHING', [site])
+      return { origin: stored, log: new PostgresLog(ledger, vault, site) }
+    },
+    async vaultValue(name, create) {
+      const stored = await storedValue(name)
+      if (stored) return stored
+      await vault.transaction((session) =>
+        session.run('INSERT INTO avow_vault_values VALUES ($1, $2) ON CONFLICT DO NOTHING', [name, create()]),
+      )
+      // Another node may have been first: its value is everybody's.
+      return (await storedValue(name))!
+    },
+    async replaceVaultValue(name, value) {
+      await vault.transaction((session) =>
+        session.run('UPDATE avow_vault_values SET value = $2 WHERE name = $1', [name, value]),
+      )
+    },
+    close,
+  }
+}
+
+/** Opens only the vault, for making keys while servers run beside. */
+export async function openPostgresKeys(url: string): Promise<OpenedKeys> {
+  const vault = await openDatabase('vault', url, VAULT_MIGRATIONS)
+  return {
+    keys: keyStore(vault),
+    vaultValues: async () =>
+      (await vault.rows<{ name: string }>('SELECT name FROM avow_vault_values')).map(({ name }) => name),
+    close: () => vault.close(),
+  }
+}

@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { MessageChannel } from 'node:worker_threads'
+import { afterAll, expect, test } from 'vitest'
+import { conformance } from './conformance.js'
+import { connect, serve } from './sqlite-thread.js'
+import { LockedError, type Storage, UnavailableError } from './storage.js'
+
+const root = mkdtempSync(path.join(tmpdir(), 'avow-thread-'))
+afterAll(() => rmSync(root, { recursive: true }))
+
+const folderOf = new Map<Storage, string>()
+let count = 0
+
+/** Both ends in one thread: the messages are the same. */
+async function open(folder = path.join(root, String(count++)), lost = new Promise<Error>(() => {})): Promise<Storage> {
+  const { port1, port2 } = new MessageChannel()
+  serve(port2, folder)
+  const storage = await connect(port1, lost)
+  folderOf.set(storage, folder)
+  return storage
+}
+
+conformance('SQLite in a thread', {
+  create: () => open(),
+  async reopen(storage) {
+    await storage.close()
+    return open(folderOf.get(storage)!)
+  },
+})
+
+test('a folder that another process holds is refused through the thread too', async () => {
+  const storage = await open()
+  await expect(open(folderOf.get(storage)!)).rejects.toThrow(LockedError)
+  await storage.close()
+})
+
+test('when the thread dies, what waits and what comes later is told that the stores are gone', async () => {
+  let die: (error: Error) => void = () => {}
+  const storage = await open(undefined, new Promise((resolve) => (die = resolve)))
+  const { log } = await storage.openLog('site', 'o')
+  const waiting = log.head()
+  die(new Error('killed'))
+  await expect(waiting.then(() => log.head())).rejects.toThrow(UnavailableError)
+  await expect(log.findSubject(new Uint8Array(16))).rejects.toThrow(/gone: killed/)
+})

@@ -1,0 +1,230 @@
+/**
+ * SQLite in a thread of its own, so that a commit's fsync never keeps a request waiting. Two ends of one port: `serve`
+ * beside the database, `connect` beside the ledger, which sees a `Storage` like any other.
+ */
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { type PackedBatch, packBatch, unpackBatch } from './packed.js'
+import { openSqliteStorage, type SecretsRow, type SqliteLog } from './sqlite.js'
+import {
+  type ApiKeyRow,
+  type Batch,
+  type Forgetting,
+  LockedError,
+  type LogStore,
+  OriginError,
+  type Standing,
+  type Storage,
+  UnavailableError,
+} from './storage.js'
+
+/** What may be called from the other side, by name. */
+type Calls = Record<string, (...args: never[]) => unknown>
+
+interface Call {
+  readonly id: number
+  readonly name: string
+  readonly args: readonly unknown[]
+}
+
+interface Answer {
+  readonly id: number
+  readonly value?: unknown
+  /** Name and message: an error's class does not survive the way, and callers tell errors by it. */
+  readonly error?: { readonly name: string; readonly message: string }
+}
+
+const ERRORS: Readonly<Record<string, new (message: string) => Error>> = { UnavailableError, LockedError }
+
+/** Answers calls for the stores in `folder` until `close` is called. */
+export function serve(port: MessagePort, folder: string): void {
+  const opened = openSqliteStorage(folder)
+  const logs: SqliteLog[] = []
+  const storage = () => opened
+  const log = (handle: number) => logs[handle]!
+  const calls: Calls = {
+    ready: async () => void (await storage()),
+    logs: async () => (await storage()).logs(),
+    async openLog(site: string, origin: string | null) {
+      const found = await (await storage()).openLog(site, origin)
+      return { origin: found.origin, handle: logs.push(found.log as SqliteLog) - 1 }
+    },
+    vaultValue: async (name: string, value: Uint8Array) => (await storage()).vaultValue(name, () => value),
+    replaceVaultValue: async (name: string, value: Uint8Array) => (await storage()).replaceVaultValue(name, value),
+    addKey: async (row: ApiKeyRow) => (await storage()).keys.add(row),
+    findKeyRow: async (hash: Uint8Array) => (await storage()).keys.find(hash),
+    listKeys: async () => (await storage()).keys.list(),
+    close: async () => (await storage()).close(),
+    standing(handle: number, keys: Uint8Array, keySize: number, assumedSize: number) {
+      const each = Array.from({ length: keys.length / keySize }, (_, i) =>
+        keys.subarray(i * keySize, (i + 1) * keySize),
+      )
+      return log(handle).standing(each, assumedSize)
+    },
+    commit: (handle: number, batch: PackedBatch) => log(handle).commit(unpackBatch(batch)),
+    head: (handle: number) => log(handle).head(),
+    rootAt: (handle: number, size: number) => log(handle).rootAt(size),
+    reconcile: (handle: number) => log(handle).reconcile(),
+    entries: (handle: number, start: number, end: number) => log(handle).entries(start, end),
+    tile: (handle: number, level: number, n: number) => log(handle).tile(level, n),
+    documents: (handle: number) => log(handle).documents(),
+    vaultRow: (handle: number, index: number) => log(handle).vaultRow(index),
+    vaultSize: (handle: number) => log(handle).vaultSize(),
+    forget: (handle: number, changes: readonly Forgetting[]) => log(handle).forget(changes),
+    secrets: (handle: number, start: number, end: number) => log(handle).secrets(start, end),
+    replaceSecrets: (handle: number, rows: readonly SecretsRow[]) => log(handle).replaceSecrets(rows),
+    findKey: (handle: number, key: Uint8Array) => log(handle).findKey(key),
+    findSubject: (handle: number, subject: Uint8Array) => log(handle).findSubject(subject),
+    recent: (handle: number, before: number, limit: number) => log(handle).recent(before, limit),
+  }
+  // Opening may fail before anybody asks; `ready` hands the reason over.
+  opened.catch(() => {})
+  const answerOne = async ({ id, name, args }: Call): Promise<Answer> => {
+    try {
+      return { id, value: await calls[name]!(...(args as never[])) }
+    } catch (error) {
+      const { name, message } = error as Error
+      return { id, error: { name, message } }
+    }
+  }
+  port.on('message', async (asked: readonly Call[]) => {
+    // In the order they were asked.
+    const answers: Answer[] = []
+    for (const call of asked) answers.push(await answerOne(call))
+    port.postMessage(answers)
+    if (asked.some(({ name }) => name === 'close')) port.close()
+  })
+}
+
+/** The stores at the other end of the port. `lost` fulfils with the reason if that end dies. */
+export async function connect(port: MessagePort, lost: Promise<Error>): Promise<Storage> {
+  const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
+  let count = 0
+  let gone: Error | null = null
+  port.on('message', (answers: readonly Answer[]) => {
+    for (const { id, value, error } of answers) {
+      const call = waiting.get(id)
+      waiting.delete(id)
+      if (error) call?.reject(Object.assign(new (ERRORS[error.name] ?? Error)(error.message), { name: error.name }))
+      else call?.resolve(value as never)
+    }
+  })
+  void lost.then((error) => {
+    gone = new UnavailableError(`the storage thread is gone: ${error.message}`)
+    for (const { reject } of waiting.values()) reject(gone)
+    waiting.clear()
+  })
+  // What is asked in one turn of the event loop goes over as one message: sixty-four requests that were recorded together
+  // ask the same thing together, and a message costs more than most questions.
+  let asked: Call[] = []
+  let moving: ArrayBuffer[] = []
+  const send = () => {
+    port.postMessage(asked, moving)
+    asked = []
+    moving = []
+  }
+  const call = <T>(name: string, args: readonly unknown[], moved: readonly ArrayBuffer[] = []): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (gone) return reject(gone)
+      const id = count++
+      waiting.set(id, { resolve, reject })
+      if (asked.length === 0) setImmediate(send)
+      asked.push({ id, name, args })
+      moving.push(...moved)
+    })
+  await call('ready', [])
+  return {
+    keys: {
+      add: (row) => call('addKey', [row]),
+      find: (hash) => call('findKeyRow', [hash]),
+      list: () => call('listKeys', []),
+    },
+    logs: () => call('logs', []),
+    async openLog(site, origin) {
+      const found = await call<{ origin: string; handle: number }>('openLog', [site, origin]).catch((error: Error) => {
+        // Its message is whole already; only its class was lost on the way.
+        if (error.name === 'OriginError')
+          throw Object.assign(new OriginError(site, null, origin), { message: error.message })
+        throw error
+      })
+      return { origin: found.origin, log: new DistantLog(found.handle, call) }
+    },
+    vaultValue: (name, create) => call('vaultValue', [name, create()]),
+    replaceVaultValue: (name, value) => call('replaceVaultValue', [name, value]),
+    async close() {
+      await call('close', [])
+      port.close()
+    },
+  }
+}
+
+type CallOver = <T>(name: string, args: readonly unknown[], moved?: readonly ArrayBuffer[]) => Promise<T>
+
+class DistantLog implements LogStore {
+  readonly isShared = false
+  readonly #handle: number
+  readonly #call: CallOver
+  /** Appends take turns: between its two halves nobody else's may write. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(handle: number, call: CallOver) {
+    this.#handle = handle
+    this.#call = call
+  }
+
+  #ask<T>(name: string, ...args: unknown[]): Promise<T> {
+    return this.#call(name, [this.#handle, ...args])
+  }
+
+  append(keys: readonly Uint8Array[], assumedSize: number, build: (standing: Standing) => Batch | null) {
+    const appended = this.#turn.then(() => this.#append(keys, assumedSize, build))
+    this.#turn = appended.catch(() => {})
+    return appended
+  }
+
+  async #append(keys: readonly Uint8Array[], assumedSize: number, build: (standing: Standing) => Batch | null) {
+    const keySize = keys[0]?.length ?? 1
+    const joined = new Uint8Array(keys.length * keySize)
+    for (const [i, key] of keys.entries()) joined.set(key, i * keySize)
+    const batch = build(await this.#ask<Standing>('standing', joined, keySize, assumedSize))
+    if (!batch) return null
+    const packed = packBatch(batch)
+    await this.#call('commit', [this.#handle, packed], [packed.sizes.buffer, packed.bytes.buffer])
+    return batch
+  }
+
+  async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
+    const rows = await this.#ask<SecretsRow[]>('secrets', start, end)
+    const converted = rows.map(({ index, secrets }) => ({ index, secrets: convert(index, secrets) }))
+    await this.#ask(
+      'replaceSecrets',
+      converted.filter(({ secrets }) => secrets !== null),
+    )
+  }
+
+  head: LogStore['head'] = () => this.#ask('head')
+  rootAt: LogStore['rootAt'] = (size) => this.#ask('rootAt', size)
+  reconcile: LogStore['reconcile'] = () => this.#ask('reconcile')
+  entries: LogStore['entries'] = (start, end) => this.#ask('entries', start, end)
+  tile: LogStore['tile'] = (level, n) => this.#ask('tile', level, n)
+  documents: LogStore['documents'] = () => this.#ask('documents')
+  vaultRow: LogStore['vaultRow'] = (index) => this.#ask('vaultRow', index)
+  vaultSize: LogStore['vaultSize'] = () => this.#ask('vaultSize')
+  forget: LogStore['forget'] = (changes) => this.#ask('forget', changes)
+  findKey: LogStore['findKey'] = (key) => this.#ask('findKey', key)
+  findSubject: LogStore['findSubject'] = (subject) => this.#ask('findSubject', subject)
+  recent: LogStore['recent'] = (before, limit) => this.#ask('recent', before, limit)
+}
+
+/** Opens the stores of `folder` in a thread. Rejects as `openSqliteStorage` does. */
+export async function openThreadedSqliteStorage(folder: string): Promise<Storage> {
+  const { port1, port2 } = new MessageChannel()
+  const worker = new Worker(new URL('./sqlite-worker.js', import.meta.url), {
+    workerData: { folder, port: port2 },
+    transferList: [port2],
+  })
+  const lost = new Promise<Error>((resolve) => {
+    worker.once('error', resolve)
+    worker.once('exit', (code) => resolve(new Error(`it ended with ${code}`)))
+  })
+  return connect(port1, lost)
+}
