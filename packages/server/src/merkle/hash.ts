@@ -1,5 +1,5 @@
 /** SHA-256, HMAC and Ed25519 verification by Node. The one file here that knows `node:crypto`: `hash.web.ts` stands in for it in a browser. */
-import { createHmac, createPublicKey, hash, verify } from 'node:crypto'
+import { createPublicKey, hash, verify } from 'node:crypto'
 
 export const HASH_SIZE = 32
 
@@ -10,9 +10,18 @@ export function sha256(...parts: Uint8Array[]): Uint8Array {
 }
 
 export function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
-  const mac = createHmac('sha256', key)
-  for (const part of parts) mac.update(part)
-  return plain(mac.digest())
+  // RFC 2104 spelt out: two one-shot hashes take half the time of an Hmac object. A key longer than a block is hashed first.
+  if (key.length > BLOCK_SIZE) return hmacSha256(sha256(key), ...parts)
+  const inner = sha256(pad(key, 0x36), ...parts)
+  return sha256(pad(key, 0x5c), inner)
+}
+
+const BLOCK_SIZE = 64
+
+function pad(key: Uint8Array, byte: number): Uint8Array {
+  const padded = new Uint8Array(BLOCK_SIZE).fill(byte)
+  for (let at = 0; at < key.length; at++) padded[at] = byte ^ key[at]!
+  return padded
 }
 
 /** Answers no to anything that is not a signature of this message by this key, a malformed key included. */

@@ -1,5 +1,6 @@
 /** Keyed blind indexes: what a subject or a submission is found by in the vault, telling nothing to who lacks the key. */
-import { createHmac, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { hmacSha256 } from '../merkle/hash.js'
 import type { Storage } from '../storage/storage.js'
 import type { Keyring } from './keyring.js'
 
@@ -28,7 +29,7 @@ export const blindedSites = (names: readonly string[]): string[] =>
 export async function openBlinder(storage: Storage, site: string, keyring: Keyring): Promise<Blinder> {
   const place = placeOf(site)
   const key = keyring.unwrap(await storage.vaultValue(place, () => keyring.wrap(randomBytes(32), place)), place)
-  const blind = (kind: string, value: string) => createHmac('sha256', key).update(`avow/${kind}/v1\0${value}`).digest()
+  const blind = (kind: string, value: string) => Buffer.from(hmacSha256(key, Buffer.from(`avow/${kind}/v1\0${value}`)))
   return {
     subject: (subject) => blind('subject', subject).subarray(0, INDEX_SIZE),
     document: (hash) => blind('document', hash).subarray(0, INDEX_SIZE),
