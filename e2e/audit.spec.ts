@@ -69,7 +69,7 @@ test('the privacy team finds both records by consent id and verifies them with t
   await office.close()
 })
 
-test('avow verify exits 0 for evidence as downloaded, 1 after one flipped byte wherever it is, 2 without a key', async ({
+test('avow verify exits 0 for evidence as downloaded, 1 after one flipped byte of what the log vouches for, 2 without a key', async ({
   page,
   demo,
 }, testInfo) => {

@@ -94,7 +94,7 @@ export function problemAnswer(error: Error, c: Context, log: (line: string) => v
   if (error instanceof HTTPException && error.status < 500)
     return answer(c, 'malformed-json', 'the body could not be read as JSON', 'body', {})
   log(`internal: ${c.req.method} ${c.req.routePath}: ${error.stack ?? error.message}`)
-  return answer(c, 'internal', 'the request id in the log says more', null, {})
+  return answer(c, 'internal', 'the log of the server says more', null, {})
 }
 
 export function notFound(c: Context): Response {
