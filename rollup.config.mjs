@@ -151,7 +151,9 @@ export const builds = {
 
   // Node: those who embed the server, the `avow` program, and the verifier on its own.
   server: {
-    input: ['index.ts', 'cli/avow.ts', 'verify/bundle.ts', 'storage/sqlite-worker.ts'].map((path) => `packages/server/src/${path}`),
+    input: ['index.ts', 'cli/avow.ts', 'verify/bundle.ts', 'storage/sqlite-worker.ts'].map(
+      (path) => `packages/server/src/${path}`,
+    ),
     output: {
       dir: 'packages/server/dist',
       format: 'es',

@@ -11,7 +11,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const manifest = JSON.parse(readFileSync(join(root, 'packages/sdk/dist/manifest.json'), 'utf8'))
 const policy = JSON.parse(readFileSync(join(root, 'demo/policy.json'), 'utf8'))
-const { createAvow } = await import(join(root, 'packages/server/dist/index.js'))
+const { createAvow, generateKey } = await import(join(root, 'packages/server/dist/index.js'))
 
 const site = 'fr-apiaas'
 
@@ -45,6 +45,7 @@ const avow = await createAvow({
   publicUrl: 'http://localhost:8787/_avow',
   sites: [{ site, policy, origins: ['http://localhost:8787'], publicLog: true }],
   rateLimit: null,
+  keys: [generateKey()],
 })
 
 let above = 0

@@ -114,7 +114,9 @@ function readDemoKeys(file: string): Uint8Array[] {
   if (process.env.AVOW_KEK_FILE || process.env.AVOW_KEK) return readKeys(process.env)
   if (!existsSync(file)) {
     writeFileSync(file, formatKeys([generateKey()]), { mode: 0o600, flag: 'wx' })
-    console.error(`${file}: made a key-encryption key, for this demo only. In production set AVOW_KEK_FILE, apart from the data.`)
+    console.error(
+      `${file}: made a key-encryption key, for this demo only. In production set AVOW_KEK_FILE, apart from the data.`,
+    )
   }
   return readKeys({ AVOW_KEK_FILE: file })
 }
