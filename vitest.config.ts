@@ -10,6 +10,12 @@ const alias = {
   '@avow/server': source('packages/server/src/index.ts'),
 }
 
+// What drives the built server from outside: `npm run soak`, or the short form that `npm test` runs after the build.
+const soak = {
+  resolve: { alias },
+  test: { name: 'soak', include: ['soak/**/*.test.ts'], testTimeout: 3_600_000, hookTimeout: 120_000 },
+}
+
 export default defineConfig({
   test: {
     projects: [
@@ -25,6 +31,7 @@ export default defineConfig({
           include: ['packages/server/src/**/*.test.ts', 'demo/src/**/*.test.ts', 'tools/**/*.test.ts'],
         },
       },
+      ...(process.env.AVOW_SOAK ? [soak] : []),
     ],
   },
 })

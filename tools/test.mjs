@@ -31,6 +31,7 @@ const readers = {
 }
 
 const vitestReport = join(reports, 'vitest.json')
+const soakReport = join(reports, 'soak.json')
 const playwrightReport = join(reports, 'playwright.json')
 
 const steps = [
@@ -47,6 +48,21 @@ const steps = [
       `--outputFile.json=${vitestReport}`,
     ],
     report: { file: vitestReport, read: readers.vitest },
+  },
+  {
+    // One file after the other: each runs servers of its own, and some measure what the disk is told and when.
+    name: 'crash, disk full, restore, forgetting',
+    needsBuild: true,
+    run: [
+      ...bin('vitest/vitest.mjs'),
+      'run',
+      ...['--project', 'soak', '--no-file-parallelism'],
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${soakReport}`,
+    ],
+    report: { file: soakReport, read: readers.vitest },
+    env: { AVOW_SOAK: 'short' },
   },
   { name: 'size budgets', needsBuild: true, run: [join(root, 'bench/size.mjs')] },
   {
