@@ -39,11 +39,10 @@ async function rotate(file: string, stores: Parameters<typeof openStores>[0]): P
     const fresh = generateKey()
     const keyring = createKeyring([fresh, ...old])
     replace(file, formatKeys([fresh, ...old]))
-    for (const log of await storage.logs()) {
-      // Epochs of a site share its blind-index key.
-      if (!log.includes('.')) await rewrapBlinder(storage, log, keyring)
-      await rewrapLog(storage, log, keyring, showProgress(`wrapping ${log}`))
-    }
+    const logs = await storage.logs()
+    for (const log of logs) await rewrapLog(storage, log, keyring, showProgress(`wrapping ${log}`))
+    // Epochs of a site share its blind-index key. It comes last, for replacing it also clears what the others left behind.
+    for (const site of logs.filter((log) => !log.includes('.'))) await rewrapBlinder(storage, site, keyring)
     replace(file, formatKeys([fresh]))
     console.error(
       `everything is wrapped with key ${keyring.currentId}; the old key is destroyed, and with it every older copy of the vault`,

@@ -120,8 +120,17 @@ function writing<T>(write: () => T): T {
 }
 
 /** Moves the write-ahead log into the file and empties it: it still holds the pages as they were before. */
-function scrub(db: Database.Database): void {
+function emptyWal(db: Database.Database): void {
   db.pragma('wal_checkpoint(TRUNCATE)')
+}
+
+/**
+ * Leaves nothing of what was overwritten. `secure_delete` clears the row itself, but not the copies of it that SQLite left
+ * between rows when it moved them to another page: only writing the file anew is sure. 0.2 s for 100,000 entries.
+ */
+function scrub(db: Database.Database): void {
+  db.exec('VACUUM')
+  emptyWal(db)
 }
 
 export interface SecretsRow {
@@ -290,7 +299,8 @@ export class SqliteLog implements LogStore {
           for (const { index, secrets } of rows) setSecrets.run(secrets, this.#site, index)
         })
         .immediate()
-      scrub(this.#vault)
+      // One step of many, and what it leaves is wrapped with a key that is about to be destroyed.
+      emptyWal(this.#vault)
     })
   }
 
