@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import type { Grade } from '../storage/storage.js'
+import { type Grade, UnavailableError } from '../storage/storage.js'
 import { encodeBase64 } from './base64.js'
 
 /** What was forgotten, by its place. Not about anybody: an index and a grade. */
@@ -36,7 +36,7 @@ export interface Escrow {
   /** Size of the last head this very node put here; null if it never did. */
   ownSize(): number | null
   tombstones(): EscrowedTombstone[]
-  /** Durable when it resolves. Rejects if it can't be written: then the head must not be published. One at a time. */
+  /** Durable when it resolves. Rejects with `UnavailableError` if it can't be written: then the head must not be published. */
   put(
     head: { size: number; root: Uint8Array; checkpoint: string },
     tombstones: readonly EscrowedTombstone[],
@@ -68,6 +68,7 @@ export function openFileEscrow(folder: string, log: string, node: string): Escro
     syncFolder(folder)
   }
   const slot = Buffer.alloc(SLOT_BYTES)
+  let running: Promise<void> = Promise.resolve()
   let turn = newestSlot(readFileSync(headFile)) === 0 ? 1 : 0
   const filesOf = (kind: 'head' | 'tombstones') =>
     readdirSync(folder)
@@ -91,7 +92,20 @@ export function openFileEscrow(folder: string, log: string, node: string): Escro
       return Math.max(...sizes) < 0 ? null : Math.max(...sizes)
     },
     tombstones: () => filesOf('tombstones').flatMap((file) => parseTombstones(readFileSync(file, 'utf8'))),
-    async put(head, forgotten) {
+    put(head, forgotten) {
+      const put = running.then(() => write(head, forgotten))
+      running = put.catch(() => {})
+      return put
+    },
+    close() {
+      closeSync(heads)
+      closeSync(tombstones)
+    },
+  }
+
+  /** One at a time: two under way could tear both slots in one power cut. Rejects with `UnavailableError`. */
+  async function write(head: Parameters<Escrow['put']>[0], forgotten: readonly EscrowedTombstone[]): Promise<void> {
+    try {
       if (forgotten.length > 0) {
         writeSync(tombstones, forgotten.map(({ index, grade }) => `${index} ${grade}\n`).join(''))
         await datasync(tombstones)
@@ -105,11 +119,11 @@ export function openFileEscrow(folder: string, log: string, node: string): Escro
       turn = 1 - turn
       // Awaited in the thread pool: this is the one fsync that would keep requests waiting.
       await datasync(heads)
-    },
-    close() {
-      closeSync(heads)
-      closeSync(tombstones)
-    },
+    } catch (error) {
+      throw new UnavailableError(`${headFile}: the escrow can't be written: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
   }
 }
 

@@ -120,3 +120,27 @@ test('a database of a newer release is named, and left as it is', async () => {
   db.close()
   await expect(openSqliteStorage(data)).rejects.toThrow(/vault\.db was written by a newer release/)
 })
+
+test('a vault that is missing beside a ledger with entries is not made anew', async () => {
+  const data = folder()
+  const storage = await openSqliteStorage(data)
+  const { log } = await storage.openLog('site', 'o')
+  await log.append([], 0, () => ({
+    head: { size: 1, root: new Uint8Array(32), checkpoint: 'c', recordedAt: 1 },
+    entries: [{ entry: new Uint8Array(3), sealed: [] }],
+    vault: [
+      {
+        key: new Uint8Array(16),
+        fingerprint: new Uint8Array(32),
+        subject: null,
+        secrets: new Uint8Array(0),
+        erased: null,
+      },
+    ],
+    tiles: [],
+    documents: [],
+  }))
+  await storage.close()
+  rmSync(path.join(data, 'vault.db'))
+  await expect(openSqliteStorage(data)).rejects.toThrow(/vault\.db is missing.*restore it/)
+})

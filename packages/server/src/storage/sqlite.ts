@@ -414,7 +414,15 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
   const ledger = openFile(path.join(folder, 'ledger.db'), true, LEDGER_MIGRATIONS)
   let vault: Database.Database
   try {
-    vault = openFile(path.join(folder, 'vault.db'), false, VAULT_MIGRATIONS)
+    const file = path.join(folder, 'vault.db')
+    const hasEntries = ledger.prepare('SELECT 1 FROM logs WHERE size > 0').get() !== undefined
+    // A new vault would have another key for its blind indexes: nothing that was recorded could be found again.
+    if (hasEntries && !existsSync(file)) {
+      throw new Error(
+        `${file} is missing, and ledger.db has entries: restore it, an older copy if need be; nothing was written`,
+      )
+    }
+    vault = openFile(file, false, VAULT_MIGRATIONS)
   } catch (error) {
     ledger.close()
     throw error
