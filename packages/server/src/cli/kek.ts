@@ -70,10 +70,11 @@ function replace(file: string, text: string): void {
   writeNew(fresh, text)
   const old = openSync(file, 'r+')
   renameSync(fresh, file)
-  writeSync(old, Buffer.alloc(statSync(file).size + 4096), 0)
-  fsyncSync(old)
-  closeSync(old)
+  // Before the old one is overwritten: until its folder is durable, a power cut may bring the old name back.
   const folder = openSync(path.dirname(path.resolve(file)), 'r')
   fsyncSync(folder)
   closeSync(folder)
+  writeSync(old, Buffer.alloc(statSync(file).size + 4096), 0)
+  fsyncSync(old)
+  closeSync(old)
 }

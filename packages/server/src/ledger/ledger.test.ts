@@ -318,6 +318,16 @@ describe('the fork guard', () => {
     expect(await restored.open([0])).toHaveLength(1)
   })
 
+  test('an older copy of both stores brings nobody back, though it is only read', async () => {
+    const { parts, ledger } = await testLedger()
+    await Promise.all(['a', 'b'].map((key) => ledger.append(draft(key))))
+    // What an erasure and later entries left in the escrow, after this copy was made.
+    await parts.escrow.put({ ...ledger.head, size: 9 }, [{ index: 0, grade: 'erase' }])
+    const { ledger: restored } = await testLedger(parts)
+    expect(restored.fork).not.toBeNull()
+    expect((await restored.open([0, 1])).map(({ index }) => index)).toEqual([1])
+  })
+
   test('a log of the right size that is another one is not appended to either', async () => {
     const { parts, ledger } = await testLedger()
     await ledger.append(draft('a'))

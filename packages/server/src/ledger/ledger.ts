@@ -125,6 +125,8 @@ export class Ledger {
     ) {
       ledger.#fork = forkMessage(log, head.size, escrowed.size)
       warn(ledger.#fork)
+      // Reads go on, so what was forgotten since this copy was made must be forgotten in it, too.
+      await ledger.#carryOut(escrow.tombstones())
       return ledger
     }
     await store.reconcile()

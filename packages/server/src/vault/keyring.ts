@@ -56,7 +56,7 @@ export function createKeyring(keys: readonly Uint8Array[]): Keyring {
       const key = byId.get(id)
       if (!key)
         throw new KeyringError(
-          `${place} was wrapped with key ${id}, which is not among the keys given (${[...byId.keys()].join(', ')})`,
+          `${place} was wrapped with key ${id}, which is not among the keys given (${[...byId.keys()].join(', ')}): restore that key to AVOW_KEK_FILE; a vault from before a rotation can't be opened any more`,
         )
       const nonce = wrapped.subarray(ID_SIZE, ID_SIZE + NONCE_SIZE)
       try {
