@@ -2,30 +2,39 @@
 import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto'
 import { hmacSha256 } from '../merkle/hash.js'
 import { VerificationError } from '../merkle/verification-error.js'
-import { SECRET_SIZE } from './commitment.js'
+import { type PartKind, SECRET_SIZE } from './commitment.js'
 import { jcs } from './entry.js'
 
-/** Plaintexts are filled up to a multiple of this: parts of one type then share a length, whatever was chosen. */
+/** Plaintexts are filled up to a multiple of this. */
 const PAD_BYTES = 512
+/**
+ * And at least to this, so that parts of one kind share a length whatever was chosen. Evidence is 440 to 890 bytes with up
+ * to five optional categories, and 1,008 with eight of which every name, label and language is as long as may be. An
+ * identity is 180 to 210, with an account of 128 characters and a network 353. Every step costs: an entry with 512 more
+ * doesn't fit twice into a page of SQLite.
+ */
+const AT_LEAST = { evidence: 1024, identity: 512, body: 512 } as const satisfies Record<PartKind, number>
 const NONCE_SIZE = 12
 const TAG_SIZE = 16
 const KEY_LABEL = new TextEncoder().encode('avow/seal/v1')
 const SPACE = 0x20
 
 /** `nonce || ciphertext || tag`. `aad` ties it to its place: a sealed part moved elsewhere does not open. */
-export function seal(part: object, secret: Uint8Array, aad: string): Uint8Array {
-  return sealText(jcs(part), secret, aad)
+export function seal(kind: PartKind, part: object, secret: Uint8Array, aad: string): Uint8Array {
+  return sealText(kind, jcs(part), secret, aad)
 }
 
 /** The same for a part that is canonical text already. */
-export function sealText(text: Uint8Array, secret: Uint8Array, aad: string): Uint8Array {
-  const plain = new Uint8Array(Math.ceil(text.length / PAD_BYTES) * PAD_BYTES).fill(SPACE)
+export function sealText(kind: PartKind, text: Uint8Array, secret: Uint8Array, aad: string): Uint8Array {
+  const size = Math.max(AT_LEAST[kind], Math.ceil(text.length / PAD_BYTES) * PAD_BYTES)
+  const plain = new Uint8Array(size).fill(SPACE)
   plain.set(text)
   const nonce = randomFrom(NONCE_SIZE)
   const cipher = createCipheriv('aes-256-gcm', sealKey(secret), nonce).setAAD(Buffer.from(aad))
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
 }
 
+/** Opens what was sealed with any padding. */
 export function openSeal(sealed: Uint8Array, secret: Uint8Array, aad: string): object {
   const end = sealed.length - TAG_SIZE
   if (end - NONCE_SIZE < PAD_BYTES || (end - NONCE_SIZE) % PAD_BYTES !== 0) {
