@@ -14,6 +14,7 @@ import {
   createKey,
   createPlace,
   type Place,
+  policyFile,
   runAvow,
   runServe,
   type Server,
@@ -44,6 +45,21 @@ const KEY_ID_BYTES = 4
 const OVERHEAD = 32
 const SECRET_BYTES = 32
 
+/** As many as a busy site asks about: then a part’s size depends on what was chosen, and crosses a step of the padding. */
+const CATEGORIES = ['analytics', 'marketing', 'video', 'chat', 'maps']
+const all = (granted: boolean) => Object.fromEntries(CATEGORIES.map((category) => [category, granted]))
+
+/** Has the place ask about all of them. */
+function askAboutAll({ folder }: Place): void {
+  const [config, policy] = [path.join(folder, 'avow.json'), path.join(folder, 'policy.json')]
+  const { categories, ...more } = JSON.parse(readFileSync(policyFile, 'utf8'))
+  const [required, optional] = categories
+  const asked = CATEGORIES.map((id) => ({ ...optional, id }))
+  writeFileSync(policy, JSON.stringify({ ...more, categories: [required, ...asked] }))
+  const { sites } = JSON.parse(readFileSync(config, 'utf8'))
+  writeFileSync(config, JSON.stringify({ sites: [{ ...sites[0], policy }] }))
+}
+
 let place: Place
 let server: Server
 let key: string
@@ -54,6 +70,7 @@ const COUNT = times(60, 300)
 
 beforeAll(async () => {
   place = createPlace({ env: { AVOW_TRUSTED_PROXIES: '127.0.0.1' } })
+  askAboutAll(place)
   server = await startServer(place)
   key = await createKey(place)
   observer = new Observer(server.vkey)
@@ -61,11 +78,12 @@ beforeAll(async () => {
   const composers = [await composer(server, 'en'), await composer(server, 'de')]
   // All that can be chosen, in all ways it can be chosen.
   const ways = [
-    { action: 'accept-all', choices: { analytics: true }, layer: 'banner', gpc: null },
-    { action: 'reject-all', choices: { analytics: false }, layer: 'banner', gpc: true, offered: ['reject-all'] },
-    { action: 'save', choices: { analytics: true }, layer: 'preferences', gpc: false, offered: ['save', 'accept-all'] },
-    { action: 'save', choices: { analytics: false }, layer: 'settings', offered: [], page: PAGE },
-    { action: 'withdraw', choices: { analytics: false }, layer: 'settings', decidedAt: '1999-01-01T00:00:00Z' },
+    { action: 'accept-all', choices: all(true), layer: 'banner', gpc: null },
+    { action: 'reject-all', choices: all(false), layer: 'banner', gpc: true, offered: ['reject-all'] },
+    { action: 'save', choices: { ...all(false), analytics: true }, layer: 'preferences', gpc: false },
+    { action: 'save', choices: all(false), layer: 'settings', offered: [], page: PAGE },
+    { action: 'withdraw', choices: all(false), layer: 'settings', offered: [], decidedAt: '1999-01-01T00:00:00Z' },
+    { action: 'accept-all', choices: all(true), layer: 'preferences', gpc: false, offered: ['accept-all', 'save'] },
   ]
   await each(
     Array.from({ length: COUNT }, (_, i) => i),
@@ -281,6 +299,7 @@ test('after unlink and erase: old proofs hold, no byte of the forgotten is left,
 test('avow kek rotate: the old key opens nothing any more, the new one no older copy, and the server goes on', async () => {
   expect(await server.end('SIGTERM')).toBe(0)
   const older = copyPlace(place)
+  askAboutAll(older)
   try {
     const [oldKey] = keysIn(place.kekFile)
     const known = carve(readFiles(place.data), [oldKey!], readStores(place).size)
@@ -308,7 +327,7 @@ test('avow kek rotate: the old key opens nothing any more, the new one no older 
     server = await startServer(place)
     await observer.verify(server.logUrl)
     expect((await allRecords(server, key)).length).toBeGreaterThan(0)
-    expect((await record(server, (await composer(server))())).status).toBe(201)
+    expect((await record(server, (await composer(server))({ choices: all(true) }))).status).toBe(201)
   } finally {
     older.remove()
   }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
+import Database from 'better-sqlite3'
 import { afterAll, expect, test } from 'vitest'
 import { conformance } from './conformance.js'
 import { connect, serve } from './sqlite-thread.js'
@@ -44,4 +45,18 @@ test('when the thread dies, what waits and what comes later is told that the sto
   die(new Error('killed'))
   await expect(waiting.then(() => log.head())).rejects.toThrow(UnavailableError)
   await expect(log.findSubject(new Uint8Array(16))).rejects.toThrow(/gone: killed/)
+})
+
+test('erasures that are asked for together share a scrub through the thread too, and are answered before the stores close', async () => {
+  const storage = await open()
+  const { log } = await storage.openLog('site', 'o')
+  // SQLite counts it up at each VACUUM.
+  const counter = new Database(path.join(folderOf.get(storage)!, 'vault.db'))
+  const count = () => counter.pragma('schema_version', { simple: true }) as number
+  const before = count()
+  const erase = () => log.forget([{ index: 0, grade: 'erase', secrets: new Uint8Array(0) }])
+  const answers = await Promise.allSettled([erase(), erase(), erase(), storage.close()])
+  expect(answers.map(({ status }) => status)).toEqual(Array(4).fill('fulfilled'))
+  expect(count()).toBe(before + 1)
+  counter.close()
 })

@@ -14,6 +14,7 @@ import {
   OriginError,
   type Standing,
   type Storage,
+  type StoreNames,
   UnavailableError,
 } from './storage.js'
 
@@ -49,7 +50,11 @@ export function serve(port: MessagePort, folder: string): void {
       return { origin: found.origin, handle: logs.push(found.log as SqliteLog) - 1 }
     },
     vaultValue: async (name: string, value: Uint8Array) => (await storage()).vaultValue(name, () => value),
-    replaceVaultValue: async (name: string, value: Uint8Array) => (await storage()).replaceVaultValue(name, value),
+    replaceVaultValues: async (values: ReadonlyMap<string, Uint8Array>) => (await storage()).replaceVaultValues(values),
+    names: async () => (await storage()).names,
+    vaultValues: async () => (await storage()).vaultValues(),
+    currentKey: async () => (await storage()).currentKey(),
+    useKey: async (id: string, before: string | null) => (await storage()).useKey(id, before),
     addKey: async (row: ApiKeyRow) => (await storage()).keys.add(row),
     findKeyRow: async (hash: Uint8Array) => (await storage()).keys.find(hash),
     listKeys: async () => (await storage()).keys.list(),
@@ -86,12 +91,14 @@ export function serve(port: MessagePort, folder: string): void {
       return { id, error: { name, message } }
     }
   }
-  port.on('message', async (asked: readonly Call[]) => {
-    // In the order they were asked.
-    const answers: Answer[] = []
-    for (const call of asked) answers.push(await answerOne(call))
-    port.postMessage(answers)
-    if (asked.some(({ name }) => name === 'close')) port.close()
+  let answered: Promise<void> = Promise.resolve()
+  port.on('message', (asked: readonly Call[]) => {
+    // Begun in the order they were asked, all at once, so that erasures share a scrub; answered in that order too.
+    const answers = Promise.all(asked.map(answerOne))
+    answered = answered.then(async () => {
+      port.postMessage(await answers)
+      if (asked.some(({ name }) => name === 'close')) port.close()
+    })
   })
 }
 
@@ -133,6 +140,7 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
     })
   await call('ready', [])
   return {
+    names: await call<StoreNames>('names', []),
     keys: {
       add: (row) => call('addKey', [row]),
       find: (hash) => call('findKeyRow', [hash]),
@@ -149,7 +157,10 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
       return { origin: found.origin, log: new DistantLog(found.handle, call) }
     },
     vaultValue: (name, create) => call('vaultValue', [name, create()]),
-    replaceVaultValue: (name, value) => call('replaceVaultValue', [name, value]),
+    replaceVaultValues: (values) => call('replaceVaultValues', [values]),
+    vaultValues: () => call('vaultValues', []),
+    currentKey: () => call('currentKey', []),
+    useKey: (id, before) => call('useKey', [id, before]),
     async close() {
       await call('close', [])
       port.close()

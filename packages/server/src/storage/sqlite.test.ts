@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, expect, test } from 'vitest'
 import { conformance } from './conformance.js'
 import { openSqliteKeys, openSqliteStorage } from './sqlite.js'
-import { LockedError, type Storage } from './storage.js'
+import { LockedError, type LogStore, type Storage, UnavailableError, type VaultRow } from './storage.js'
 
 const folders: string[] = []
 function folder(): string {
@@ -143,4 +144,131 @@ test('a vault that is missing beside a ledger with entries is not made anew', as
   await storage.close()
   rmSync(path.join(data, 'vault.db'))
   await expect(openSqliteStorage(data)).rejects.toThrow(/vault\.db is missing.*restore it/)
+})
+
+const COUNT = 200
+
+/** A log of a few hundred records, all of it moved from the write-ahead log to the file. */
+async function recorded(data = folder()) {
+  const storage = await openSqliteStorage(data)
+  const { log } = await storage.openLog('site', 'o')
+  const rows = Array.from(
+    { length: COUNT },
+    (): VaultRow => ({
+      key: randomBytes(16),
+      fingerprint: randomBytes(32),
+      subject: randomBytes(16),
+      secrets: randomBytes(96),
+      erased: null,
+    }),
+  )
+  await log.append([], 0, () => ({
+    head: { size: COUNT, root: new Uint8Array(32), checkpoint: 'c', recordedAt: 1 },
+    entries: rows.map(() => ({ entry: new Uint8Array(3), sealed: [] })),
+    vault: rows,
+    tiles: [],
+    documents: [],
+  }))
+  await storage.close()
+  const opened = await openSqliteStorage(data)
+  return { data, rows, storage: opened, log: (await opened.openLog('site', null)).log }
+}
+
+const erase = (log: LogStore, indexes: readonly number[]) =>
+  log.forget(indexes.map((index) => ({ index, grade: 'erase' as const, secrets: new Uint8Array(0) })))
+
+/** Which of these rows any file of the folder still has anything of that is to be forgotten. */
+function leftOf(data: string, rows: readonly VaultRow[], indexes: readonly number[]): number[] {
+  const files = readdirSync(data).map((name) => readFileSync(path.join(data, name)))
+  return indexes.filter((index) => {
+    const { fingerprint, subject, secrets } = rows[index]!
+    return [fingerprint, subject!, secrets].some((bytes) => files.some((file) => file.includes(Buffer.from(bytes))))
+  })
+}
+
+/** Another process in the middle of reading the vault; answers how to end it. */
+function startReading(data: string): () => void {
+  const reader = new Database(path.join(data, 'vault.db'))
+  reader.exec('BEGIN')
+  reader.prepare('SELECT count(*) FROM vault').get()
+  return () => void reader.close()
+}
+
+test('an erasure says that it failed while another process reads the vault, and makes up for it when asked again', async () => {
+  const { data, rows, storage, log } = await recorded()
+  const endReading = startReading(data)
+  await expect(erase(log, [3, 150])).rejects.toThrow(UnavailableError)
+  await expect(erase(log, [3])).rejects.toThrow(/not cleared from the file yet.*another process reads it/)
+  expect((await log.vaultRow(3))?.erased).toBe('erase')
+  expect(leftOf(data, rows, [3, 4, 150])).toEqual([3, 4, 150])
+  endReading()
+  // All that the ledger finds left to do by then.
+  await log.forget([])
+  expect(leftOf(data, rows, [3, 4, 150])).toEqual([4])
+  await storage.close()
+})
+
+test('what a crash left behind after an erasure is cleared at the next start', async () => {
+  const { data, rows, storage, log } = await recorded()
+  const endReading = startReading(data)
+  await expect(erase(log, [3, 150])).rejects.toThrow(UnavailableError)
+  // The files as they are between the erasure's commit and the scrub.
+  const crashed = folder()
+  cpSync(data, crashed, { recursive: true })
+  endReading()
+  await storage.close()
+  expect(leftOf(crashed, rows, [3, 4, 150])).toEqual([3, 4, 150])
+  const again = await openSqliteStorage(crashed)
+  expect(leftOf(crashed, rows, [3, 4, 150])).toEqual([4])
+  await again.close()
+})
+
+test('a start that can not clear what an erasure left behind is refused, and the next one does', async () => {
+  const { data, rows, storage, log } = await recorded()
+  const endReading = startReading(data)
+  await expect(erase(log, [3])).rejects.toThrow(UnavailableError)
+  await storage.close()
+  await expect(openSqliteStorage(data)).rejects.toThrow(UnavailableError)
+  endReading()
+  const again = await openSqliteStorage(data)
+  expect(leftOf(data, rows, [3, 4])).toEqual([4])
+  await again.close()
+})
+
+test('what a rotation left behind half-way is cleared at the next start', async () => {
+  const { data, rows, storage, log } = await recorded()
+  const old = rows.map((row) => ({ ...row, fingerprint: row.secrets, subject: row.secrets }))
+  await log.rewrap(0, 100, () => randomBytes(96))
+  const crashed = folder()
+  cpSync(data, crashed, { recursive: true })
+  await storage.close()
+  expect(leftOf(crashed, old, [0, 99, 100])).toEqual([0, 99, 100])
+  const again = await openSqliteStorage(crashed)
+  expect(leftOf(crashed, old, [0, 99, 100])).toEqual([100])
+  await again.close()
+})
+
+test('erasures that come together have the file written anew once, and a start after them not at all', async () => {
+  const { data, rows, storage, log } = await recorded()
+  // SQLite counts it up at each VACUUM.
+  const counter = new Database(path.join(data, 'vault.db'))
+  const count = () => counter.pragma('schema_version', { simple: true }) as number
+  const before = count()
+  const indexes = Array.from({ length: 20 }, (_, i) => i * 7)
+  await Promise.all(indexes.map((index) => erase(log, [index])))
+  expect(count()).toBe(before + 1)
+  expect(leftOf(data, rows, [...indexes, 199])).toEqual([199])
+  await erase(log, [199])
+  expect(count()).toBe(before + 2)
+  await storage.close()
+  await (await openSqliteStorage(data)).close()
+  expect(count()).toBe(before + 2)
+  counter.close()
+})
+
+test('closing waits for the erasure that was asked for before it', async () => {
+  const { data, rows, storage, log } = await recorded()
+  const [erased] = await Promise.allSettled([erase(log, [3]), storage.close()])
+  expect(erased.status).toBe('fulfilled')
+  expect(leftOf(data, rows, [3, 4])).toEqual([4])
 })

@@ -3,13 +3,14 @@
  * is NORMAL, which can lose acknowledged commits in a power cut. The ledger's file is held exclusively, so that two
  * processes can't each extend the same head; the vault's is not, so that keys can be made while the server runs.
  */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
+import { fromKey, type KeyColumns, toKey } from './api-key-row.js'
 import { migrate } from './migrate.js'
 import {
-  type ApiKeyRow,
   type Batch,
+  CURRENT_KEY,
   type DocumentRow,
   type EntryRow,
   type Forgetting,
@@ -19,8 +20,10 @@ import {
   type Known,
   LockedError,
   type LogStore,
+  LostVaultError,
   type OpenedKeys,
   OriginError,
+  otherKey,
   type Standing,
   type Storage,
   UnavailableError,
@@ -72,10 +75,13 @@ const VAULT_MIGRATIONS = [
    CREATE TABLE vault_values (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;`,
 ]
 
+/** How long a lock is waited for that another process holds: keys are made while the server runs. */
+const LOCK_WAIT_MS = 5000
+
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 function openFile(file: string, exclusive: boolean, migrations: readonly string[]): Database.Database {
-  const db = new Database(file, { timeout: exclusive ? 0 : 5000 })
+  const db = new Database(file, { timeout: exclusive ? 0 : LOCK_WAIT_MS })
   try {
     if (exclusive) db.pragma('locking_mode = EXCLUSIVE')
     db.pragma('journal_mode = WAL')
@@ -107,30 +113,90 @@ function openFile(file: string, exclusive: boolean, migrations: readonly string[
   }
 }
 
-/** Tells a database that can't be written now from one that is wrong. */
-function writing<T>(write: () => T): T {
+/** Tells a database that can't be written now from one that is wrong. `outcome`: what is said to have come of it. */
+function writing<T>(write: () => T, outcome = 'nothing was written'): T {
   try {
     return write()
   } catch (error) {
     if (error instanceof Database.SqliteError && /^SQLITE_(FULL|IOERR|BUSY|CANTOPEN|READONLY)/.test(error.code)) {
-      throw new UnavailableError(`nothing was written: ${error.message}`, { cause: error })
+      throw new UnavailableError(`${outcome}: ${error.message}`, { cause: error })
     }
     throw error
   }
 }
 
-/** Moves the write-ahead log into the file and empties it: it still holds the pages as they were before. */
-function emptyWal(db: Database.Database): void {
-  db.pragma('wal_checkpoint(TRUNCATE)')
-}
+/** In the vault's own values from the commit that overwrites something until nothing of it is left. */
+const SCRUB_DUE = 'scrub-due'
+/** How long a scrub waits for another process that reads the vault. Nobody is answered meanwhile, so it is short. */
+const READER_WAIT_MS = 250
+const NOT_SCRUBBED =
+  'what was overwritten in vault.db is not cleared from the file yet; it is tried again at the next erasure, and at each start'
 
 /**
- * Leaves nothing of what was overwritten. `secure_delete` clears the row itself, but not the copies of it that SQLite left
- * between rows when it moved them to another page: only writing the file anew is sure. 0.2 s for 100,000 entries.
+ * Leaves nothing of what was overwritten in the vault. `secure_delete` clears the row itself, but not the copies of it that
+ * SQLite left between rows when it moved them to another page: only writing the file anew is sure. Two seconds for a
+ * million entries, in which the thread does nothing else.
  */
-function scrub(db: Database.Database): void {
-  db.exec('VACUUM')
-  emptyWal(db)
+class Scrubber {
+  readonly #vault: Database.Database
+  readonly #due
+  #next: Promise<void> | null = null
+
+  constructor(vault: Database.Database) {
+    this.#vault = vault
+    this.#due = {
+      set: vault.prepare('INSERT INTO vault_values VALUES (?, zeroblob(0)) ON CONFLICT DO NOTHING'),
+      has: vault.prepare('SELECT 1 FROM vault_values WHERE name = ?'),
+      clear: vault.prepare('DELETE FROM vault_values WHERE name = ?'),
+    }
+  }
+
+  /** Overwrites in one transaction. Whatever comes between its commit and the scrub, the scrub stays due. */
+  overwrite(write: () => void): void {
+    const transaction = this.#vault.transaction(() => {
+      write()
+      this.#due.set.run(SCRUB_DUE)
+    })
+    writing(() => transaction.immediate())
+  }
+
+  /** Scrubs if it is due, once for all who ask in one turn of the event loop: those who came during the last one, too. */
+  scrub(): Promise<void> {
+    this.#next ??= new Promise<void>((resume) => setImmediate(resume)).then(() => {
+      this.#next = null
+      this.scrubNow()
+    })
+    return this.#next
+  }
+
+  /** Throws `UnavailableError`, leaving it due, if the file can't be written anew, or another process reads it. */
+  scrubNow(): void {
+    if (!this.#due.has.get(SCRUB_DUE)) return
+    this.#vault.pragma(`busy_timeout = ${READER_WAIT_MS}`)
+    try {
+      writing(() => {
+        // Before as well: with a reader it fails here, and not after the log has grown by all of the file.
+        this.#emptyWal()
+        this.#vault.exec('VACUUM')
+        this.#emptyWal()
+        this.#due.clear.run(SCRUB_DUE)
+      }, NOT_SCRUBBED)
+    } finally {
+      this.#vault.pragma(`busy_timeout = ${LOCK_WAIT_MS}`)
+    }
+  }
+
+  /** Resolves when no scrub is about to run. */
+  async settled(): Promise<void> {
+    // Whoever asked for it is told if it fails.
+    await this.#next?.catch(() => {})
+  }
+
+  /** Moves the write-ahead log into the file and empties it: it holds the pages as they were before. */
+  #emptyWal(): void {
+    const [answer] = this.#vault.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[]
+    if (answer?.busy !== 0) throw new UnavailableError(`${NOT_SCRUBBED}: another process reads it`)
+  }
 }
 
 export interface SecretsRow {
@@ -151,11 +217,13 @@ export class SqliteLog implements LogStore {
   readonly #statements
   readonly #vault: Database.Database
   readonly #ledger: Database.Database
+  readonly #scrubber: Scrubber
   readonly #site: string
 
-  constructor(ledger: Database.Database, vault: Database.Database, site: string) {
+  constructor(ledger: Database.Database, vault: Database.Database, scrubber: Scrubber, site: string) {
     this.#ledger = ledger
     this.#vault = vault
+    this.#scrubber = scrubber
     this.#site = site
     this.#statements = {
       head: ledger.prepare<[string], HeadRow>('SELECT size, root, checkpoint, recorded_at FROM logs WHERE site_id = ?'),
@@ -268,14 +336,13 @@ export class SqliteLog implements LogStore {
 
   async forget(changes: readonly Forgetting[]) {
     const { forget } = this.#statements
-    writing(() => {
-      this.#vault
-        .transaction(() => {
-          for (const { index, grade, secrets } of changes) forget.run(secrets, grade, this.#site, index)
-        })
-        .immediate()
-      scrub(this.#vault)
-    })
+    if (changes.length > 0) {
+      this.#scrubber.overwrite(() => {
+        for (const { index, grade, secrets } of changes) forget.run(secrets, grade, this.#site, index)
+      })
+    }
+    // Also for nothing: asked for again, it makes up for a scrub that failed.
+    await this.#scrubber.scrub()
   }
 
   async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
@@ -291,16 +358,12 @@ export class SqliteLog implements LogStore {
     return this.#statements.secrets.all(this.#site, start, end).map(({ idx, secrets }) => ({ index: idx, secrets }))
   }
 
+  /** One step of many: what it leaves behind is scrubbed after the last, with `replaceVaultValues`, or at the next start. */
   replaceSecrets(rows: readonly SecretsRow[]): void {
+    if (rows.length === 0) return
     const { setSecrets } = this.#statements
-    writing(() => {
-      this.#vault
-        .transaction(() => {
-          for (const { index, secrets } of rows) setSecrets.run(secrets, this.#site, index)
-        })
-        .immediate()
-      // One step of many, and what it leaves is wrapped with a key that is about to be destroyed.
-      emptyWal(this.#vault)
+    this.#scrubber.overwrite(() => {
+      for (const { index, secrets } of rows) setSecrets.run(secrets, this.#site, index)
     })
   }
 
@@ -362,44 +425,12 @@ export class SqliteLog implements LogStore {
   }
 }
 
-interface KeyColumns {
-  id: string
-  hash: Buffer
-  name: string
-  site: string
-  scopes: string
-  created_at: number
-  expires_at: number | null
-  revoked_at: number | null
-}
-
-const toKey = (row: KeyColumns): ApiKeyRow => ({
-  id: row.id,
-  hash: row.hash,
-  name: row.name,
-  site: row.site,
-  scopes: row.scopes.split(' '),
-  createdAt: row.created_at,
-  expiresAt: row.expires_at,
-  revokedAt: row.revoked_at,
-})
-
 function keyStore(vault: Database.Database): KeyStore {
   const add = vault.prepare('INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
   const find = vault.prepare<[Uint8Array], KeyColumns>('SELECT * FROM api_keys WHERE hash = ?')
   const list = vault.prepare<[], KeyColumns>('SELECT * FROM api_keys ORDER BY created_at, id')
   return {
-    add: async (row) =>
-      void add.run(
-        row.id,
-        row.hash,
-        row.name,
-        row.site,
-        row.scopes.join(' '),
-        row.createdAt,
-        row.expiresAt,
-        row.revokedAt,
-      ),
+    add: async (row) => void add.run(...fromKey(row)),
     find: async (hash) => {
       const row = find.get(hash)
       return row ? toKey(row) : null
@@ -408,22 +439,37 @@ function keyStore(vault: Database.Database): KeyStore {
   }
 }
 
-/** Opens `ledger.db` and `vault.db` in `folder`, creating what is missing. Rejects with `LockedError` if another process serves from it. */
-export async function openSqliteStorage(folder: string): Promise<Storage> {
+export interface SqliteOptions {
+  /** The vault is known to be lost: a new one is made beside a ledger with entries. */
+  readonly isVaultLost?: boolean
+}
+
+/**
+ * Opens `ledger.db` and `vault.db` in `folder`, creating what is missing. Rejects with `LockedError` if another process serves
+ * from it, and with `LostVaultError`, nothing being written, if the ledger has entries and the vault is missing.
+ */
+export async function openSqliteStorage(folder: string, { isVaultLost = false }: SqliteOptions = {}): Promise<Storage> {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const ledger = openFile(path.join(folder, 'ledger.db'), true, LEDGER_MIGRATIONS)
+  const names = { ledger: path.join(folder, 'ledger.db'), vault: path.join(folder, 'vault.db') }
+  const ledger = openFile(names.ledger, true, LEDGER_MIGRATIONS)
   let vault: Database.Database
   try {
-    const file = path.join(folder, 'vault.db')
+    const file = names.vault
     const hasEntries = ledger.prepare('SELECT 1 FROM logs WHERE size > 0').get() !== undefined
     // A new vault would have another key for its blind indexes: nothing that was recorded could be found again.
-    if (hasEntries && !existsSync(file)) {
-      throw new Error(
-        `${file} is missing, and ledger.db has entries: restore it, an older copy if need be; nothing was written`,
-      )
-    }
+    const isThere = existsSync(file) && statSync(file).size > 0
+    if (hasEntries && !isThere && !isVaultLost) throw new LostVaultError(names)
     vault = openFile(file, false, VAULT_MIGRATIONS)
   } catch (error) {
+    ledger.close()
+    throw error
+  }
+  const scrubber = new Scrubber(vault)
+  try {
+    // Left by a crash between an erasure's commit and its scrub, or by a scrub that failed.
+    scrubber.scrubNow()
+  } catch (error) {
+    vault.close()
     ledger.close()
     throw error
   }
@@ -433,7 +479,10 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
   const findValue = vault.prepare<[string], Buffer>('SELECT value FROM vault_values WHERE name = ?').pluck()
   const setValue = vault.prepare('UPDATE vault_values SET value = ? WHERE name = ?')
   const addValue = vault.prepare('INSERT INTO vault_values VALUES (?, ?)')
+  // Nobody else writes to these files: nothing is under way with another key.
+  const currentKey = () => findValue.get(CURRENT_KEY)?.toString() ?? null
   return {
+    names,
     keys: keyStore(vault),
     logs: async () => listLogs.all(),
     async openLog(site, origin) {
@@ -441,7 +490,7 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
       const name = stored ?? origin
       if (name === null || (origin !== null && origin !== name)) throw new OriginError(site, stored, origin)
       if (stored === null) addLog.run(site, name, Buffer.alloc(32), '')
-      return { origin: name, log: new SqliteLog(ledger, vault, site) }
+      return { origin: name, log: new SqliteLog(ledger, vault, scrubber, site) }
     },
     async vaultValue(name, create) {
       const stored = findValue.get(name)
@@ -450,11 +499,22 @@ export async function openSqliteStorage(folder: string): Promise<Storage> {
       addValue.run(name, value)
       return value
     },
-    async replaceVaultValue(name, value) {
-      writing(() => setValue.run(value, name))
-      scrub(vault)
+    async replaceVaultValues(values) {
+      scrubber.overwrite(() => {
+        for (const [name, value] of values) setValue.run(value, name)
+      })
+      await scrubber.scrub()
+    },
+    vaultValues: async () => valuesOf(vault),
+    currentKey: async () => currentKey(),
+    async useKey(id, before) {
+      const current = currentKey()
+      if (current !== before && current !== id) throw otherKey(current, id)
+      if (current === null) addValue.run(CURRENT_KEY, Buffer.from(id))
+      else if (current !== id) setValue.run(Buffer.from(id), CURRENT_KEY)
     },
     async close() {
+      await scrubber.settled()
       // The reverse of opening; closing checkpoints the WAL, so that a copied file is whole.
       vault.close()
       ledger.close()
@@ -471,6 +531,10 @@ export async function openSqliteKeys(folder: string): Promise<OpenedKeys> {
   if (!existsSync(file))
     throw new Error(`${file} is not there: start the server on this folder first, or name another with AVOW_DATA`)
   const vault = openFile(file, false, VAULT_MIGRATIONS)
-  const names = vault.prepare<[], string>('SELECT name FROM vault_values').pluck()
-  return { keys: keyStore(vault), vaultValues: async () => names.all(), close: async () => void vault.close() }
+  return { keys: keyStore(vault), vaultValues: async () => valuesOf(vault), close: async () => void vault.close() }
+}
+
+function valuesOf(vault: Database.Database): ReadonlyMap<string, Uint8Array> {
+  const rows = vault.prepare<[], { name: string; value: Buffer }>('SELECT name, value FROM vault_values').all()
+  return new Map(rows.map(({ name, value }) => [name, value]))
 }
