@@ -61,6 +61,14 @@ function changeDatabase(file: string, change: (db: Database.Database) => void): 
   db.close()
 }
 
+/** More sites on the list, the first of them before the one there is and the others after it. */
+function addSites(place: Place, [first, ...others]: readonly string[]): void {
+  const file = path.join(place.folder, 'avow.json')
+  const { sites } = JSON.parse(readFileSync(file, 'utf8')) as { sites: { site: string }[] }
+  const named = (site: string) => ({ ...sites[0], site })
+  writeFileSync(file, JSON.stringify({ sites: [...(first ? [named(first)] : []), ...sites, ...others.map(named)] }))
+}
+
 /** The page that a table's tree starts at: read by whoever looks at the table at all. */
 function rootPage(file: string, table: string): number {
   const db = new Database(file, { readonly: true })
@@ -161,6 +169,61 @@ const damages: readonly Damage[] = [
     what: 'another key-encryption key',
     damage: (place) => writeFileSync(place.kekFile, formatKeys([generateKey()])),
     says: [/blind-index\/shop was wrapped with key [0-9a-f]{8}/, /not among the keys given/],
+  },
+  {
+    what: 'another key-encryption key, and a site that is new before the one that was wrapped with it',
+    damage: (place) => {
+      writeFileSync(place.kekFile, formatKeys([generateKey()]))
+      addSites(place, ['before'])
+    },
+    says: [/blind-index\/shop was wrapped with key [0-9a-f]{8}/, /not among the keys given/],
+  },
+  {
+    what: 'two sites, one of them wrapped with another key',
+    damage: (place) => {
+      addSites(place, ['new', 'other'])
+      changeDatabase(vault(place), (db) => {
+        const value = db.prepare<[], Buffer>("SELECT value FROM vault_values WHERE name = 'blind-index/shop'").pluck()
+        const other = Buffer.concat([Buffer.from('00c0ffee', 'hex'), value.get()!.subarray(4)])
+        db.prepare("INSERT INTO vault_values VALUES ('blind-index/other', ?)").run(other)
+      })
+    },
+    says: [/blind-index\/other was wrapped with key 00c0ffee/, /not among the keys given/],
+  },
+  {
+    what: 'a key file that a rotation was interrupted with',
+    damage: (place) => writeFileSync(place.kekFile, formatKeys([generateKey()]) + readFileSync(place.kekFile, 'utf8')),
+    says: [/the vault is wrapped with key [0-9a-f]{8}/, /if that was interrupted, run it again/],
+  },
+  {
+    what: 'no vault.db',
+    damage: (place) => rmSync(vault(place)),
+    says: [
+      /vault\.db is missing, empty or another's/,
+      /ledger\.db has entries/,
+      /restore it, an older copy/,
+      /avow vault create/,
+    ],
+  },
+  {
+    what: 'an empty vault.db',
+    damage: (place) => truncateSync(vault(place), 0),
+    says: [
+      /vault\.db is missing, empty or another's/,
+      /ledger\.db has entries/,
+      /restore it, an older copy/,
+      /avow vault create/,
+    ],
+  },
+  {
+    what: 'the vault.db of another ledger',
+    damage: (place) =>
+      changeDatabase(vault(place), (db) =>
+        db.exec(
+          `UPDATE vault_values SET name = 'blind-index/elsewhere' WHERE name = 'blind-index/shop'; DELETE FROM vault`,
+        ),
+      ),
+    says: [/vault\.db is missing, empty or another's/, /ledger\.db has entries/, /name the right one/],
   },
   {
     what: 'an empty key-encryption key file',

@@ -13,7 +13,7 @@ afterAll(() => postgres.stop())
 
 test('a node on PostgreSQL loses nothing it acknowledged, however often it is killed', async () => {
   const { database, vault } = await postgres.createStores()
-  const place = createPlace({ stores: ['--database', database, '--vault', vault] })
+  const place = createPlace({ stores: ['--database', database, '--vault', vault], env: { AVOW_NODE: 'node' } })
   try {
     const counts = await surviveKills(place, times(6, 200))
     console.log(`PostgreSQL: ${JSON.stringify(counts)}`)

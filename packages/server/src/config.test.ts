@@ -1,13 +1,13 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { parseNode, parseOrigin, parsePort, parseRateLimit, readConfig, readKeys, readWitnessing } from './config.js'
 import { TestWitness } from './ledger/test-witness.js'
+import { testFolder } from './test-folder.js'
 import { testPolicy } from './testing.js'
 
 function configFile(content: unknown): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'avow-config-'))
+  const folder = testFolder()
   writeFileSync(path.join(folder, 'policy.json'), JSON.stringify(testPolicy()))
   writeFileSync(path.join(folder, 'avow.json'), JSON.stringify(content))
   return path.join(folder, 'avow.json')
@@ -82,12 +82,17 @@ test('what several nodes share, and who is told outside, is read from the enviro
   expect(() => readConfig(configFile({ sites: [site] }), { ...ENV, AVOW_VAULT: 'postgres://b' })).toThrow(
     'AVOW_DATABASE',
   )
+  // Nodes that share databases share an escrow: none may go by the name that all would have.
+  for (const unset of [undefined, ''])
+    expect(() => readConfig(configFile({ sites: [site] }), { ...ENV, ...env, AVOW_NODE: unset })).toThrow(
+      /AVOW_NODE: expected a name for this node that no other has/,
+    )
   for (const wrong of ['a.b', '../x', 'a b']) expect(() => parseNode(wrong)).toThrow('AVOW_NODE')
 })
 
 test('a policy of witnesses is read with the address of each, and a mistake in it is named', () => {
   const { vkey } = new TestWitness('w.example/w', 1, [])
-  const file = path.join(mkdtempSync(path.join(tmpdir(), 'avow-config-')), 'witnesses')
+  const file = path.join(testFolder(), 'witnesses')
   const read = (text: string, mode = '') => {
     writeFileSync(file, text)
     return readWitnessing({ AVOW_WITNESSES: file, AVOW_WITNESS_MODE: mode })

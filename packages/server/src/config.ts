@@ -40,7 +40,7 @@ export interface Config {
   readonly vault: string
   /** `AVOW_ESCROW`: folder that keeps the newest head outside the databases; several nodes share one. Default `escrow` in `AVOW_DATA`. */
   readonly escrow: string
-  /** `AVOW_NODE`: names this process in the escrow; several nodes need names of their own. Default `node`. */
+  /** `AVOW_NODE`: names this process in the escrow, which several nodes share. Default `node`; needed with `AVOW_DATABASE`. */
   readonly node: string
   /** `AVOW_ANCHOR`: a command, which gets the checkpoint on standard input, or an http(s) address it is posted to; at start and every hour. Default none. */
   readonly anchor: string | null
@@ -94,8 +94,10 @@ export function parseOrigin(value: string | undefined): string | null {
   return value
 }
 
-/** `AVOW_NODE`: becomes part of a file's name. Throws `InputError`. */
-export function parseNode(value: string | undefined): string {
+/** `AVOW_NODE`: becomes part of a file's name. Throws `InputError`, also where it is `needed` and not set. */
+export function parseNode(value: string | undefined, needed = false): string {
+  if (!value && needed)
+    throw new InputError('AVOW_NODE', 'a name for this node that no other has, since AVOW_DATABASE is set')
   if (!value) return 'node'
   if (!/^[A-Za-z0-9_-]{1,63}$/.test(value)) throw new InputError('AVOW_NODE', 'up to 63 letters, digits, - and _')
   return value
@@ -181,7 +183,7 @@ export function readConfig(file: string, env: Env): Config {
     keys: readKeys(env),
     ...readStores(env),
     escrow: env.AVOW_ESCROW || path.join(env.AVOW_DATA || './data', 'escrow'),
-    node: parseNode(env.AVOW_NODE),
+    node: parseNode(env.AVOW_NODE, Boolean(env.AVOW_DATABASE)),
     anchor: env.AVOW_ANCHOR || null,
     witnessing: readWitnessing(env),
     sites: parsed.data.sites.map((site) => ({

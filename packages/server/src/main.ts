@@ -1,24 +1,27 @@
 /** Where everything meets: stores, signing keys, ledgers, published policies, the application. */
+import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { labels } from '@avow/sdk/labels'
 import type { Notice } from '@avow/sdk/wire'
 import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
 import { noticesOf, type Policy, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
-import { epochsOf } from './ledger/epoch.js'
+import { epochsOf, isUnbegun, openEpochs } from './ledger/epoch.js'
 import { type Escrow, openFileEscrow } from './ledger/escrow.js'
 import { createKeptCheckpoint, openKeptCheckpoint } from './ledger/kept-checkpoint.js'
-import { Ledger } from './ledger/ledger.js'
+import type { Ledger } from './ledger/ledger.js'
 import { createSigner } from './ledger/signer.js'
 import { createApiKey, type Scope } from './middleware/api-key.js'
 import { type Outside, type Outsiders, realOutside, startOutsiders, type Witnessing } from './outsiders.js'
 import { readScripts, type Scripts } from './routes/script.js'
 import type { Site } from './routes/site.js'
 import { readSeed, seedFile } from './signing-key.js'
+import { holdFile } from './storage/held-file.js'
 import { openSqliteStorage } from './storage/sqlite.js'
 import type { LogStore, Storage } from './storage/storage.js'
 import { type Blinder, openBlinder } from './vault/blind.js'
 import { createKeyring, type Keyring } from './vault/keyring.js'
+import { openVault } from './vault/vault.js'
 
 export const VERSION = '0.1.0'
 
@@ -80,10 +83,19 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
   const now = options.now ?? Date.now
   const storage = options.storage ?? (await openSqliteStorage(options.data))
   const outsiders: Outsiders[] = []
+  const escrows: Escrow[] = []
+  const close = async () => {
+    await Promise.all(outsiders.map((held) => held.close()))
+    for (const escrow of escrows) escrow.close()
+    await storage.close()
+  }
   try {
+    const keyring = createKeyring(options.keys)
+    // First of all: with the wrong key, or beside another vault, nothing may be written for any site.
+    await openVault(storage, keyring)
     const sites = new Map<string, Site>()
     for (const one of options.sites) {
-      const { site, outsiders: held } = await openSite(options, one, storage, now)
+      const { site, outsiders: held } = await openSite(options, one, storage, keyring, escrows, now)
       sites.set(site.name, site)
       outsiders.push(held)
     }
@@ -115,13 +127,11 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       },
       async close() {
         await Promise.all([...sites.values()].map(({ ledger }) => ledger.settled()))
-        await Promise.all(outsiders.map((held) => held.close()))
-        await storage.close()
+        await close()
       },
     }
   } catch (error) {
-    await Promise.all(outsiders.map((held) => held.close()))
-    await storage.close()
+    await close()
     throw error
   }
 }
@@ -130,13 +140,13 @@ async function openSite(
   options: AvowOptions,
   site: AvowOptions['sites'][number],
   storage: Storage,
+  keyring: Keyring,
+  escrows: Escrow[],
   now: () => number,
 ): Promise<{ site: Site; outsiders: Outsiders }> {
   const policy = parsePolicy(site.policy)
-  const keyring = createKeyring(options.keys)
-  // First of all: with the wrong key nothing may be written, and this is what tells.
   const blind = await openBlinder(storage, site.site, keyring)
-  const logs = await openLogs(options, site.site, storage, keyring, now)
+  const logs = await openLogs(options, site.site, storage, keyring, escrows, now)
   const [ledger] = logs.values()
   if (!ledger) throw new Error(`no log of ${site.site} was opened`)
   const notices = noticesOf(policy, labels)
@@ -173,27 +183,55 @@ async function due(ledger: Ledger, earlier: readonly Published[], policy: Policy
   return documents.filter(({ hash }, i) => !here.has(hash) && documents.findIndex((other) => other.hash === hash) === i)
 }
 
-/** The site's logs, the newest epoch first. */
+/** The site's logs, the newest epoch first; each one's escrow is added to `escrows`. */
 async function openLogs(
   options: AvowOptions,
   site: string,
   storage: Storage,
   keyring: Keyring,
+  escrows: Escrow[],
   now: () => number,
 ): Promise<Map<string, Ledger>> {
   const seedOf = options.seedOf ?? ((name, isNew) => readSeed(seedFile(options.data, name), isNew))
   const warn = options.log ?? console.error
   const names = epochsOf(site, await storage.logs())
-  const ledgers = new Map<string, Ledger>()
-  for (const log of names) {
+  const ledgers = await openEpochs(names, async (log) => {
     const { origin, log: store } = await openLog(options, log, storage)
     const seed = seedOf(site, names.length === 1 && (await store.head()).size === 0)
-    const escrow = options.escrowOf?.(log) ?? openFileEscrow(escrowFolder(options), log, nodeName(options))
+    const escrow = options.escrowOf?.(log) ?? openHeldEscrow(escrowFolder(options), log, nodeName(options))
+    escrows.push(escrow)
     const limit = options.batchLimit === undefined ? {} : { batchLimit: options.batchLimit }
     const signer = createSigner(origin, seed)
-    ledgers.set(log, await Ledger.open({ log, store, signer, keyring, escrow, now, warn, ...limit }))
+    return { log, store, signer, keyring, escrow, now, warn, ...limit }
+  })
+  if (isUnbegun(ledgers)) {
+    throw new Error(
+      `the log ${names[0]} was made and never begun: stop every server and run \`avow recover --new-epoch --site ${site}\` again, which finishes it`,
+    )
   }
-  return ledgers
+  return new Map(ledgers.map((ledger) => [ledger.log, ledger]))
+}
+
+/** The log's escrow, held: two nodes of one name would write over each other's heads in it. */
+function openHeldEscrow(folder: string, log: string, node: string): Escrow {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const letGo = holdFile(
+    path.join(folder, `${log}.${node}.lock`),
+    'stop it first, or give each node that shares the escrow an AVOW_NODE of its own',
+  )
+  try {
+    const escrow = openFileEscrow(folder, log, node)
+    return {
+      ...escrow,
+      close() {
+        escrow.close()
+        letGo()
+      },
+    }
+  } catch (error) {
+    letGo()
+    throw error
+  }
 }
 
 const escrowFolder = ({ escrow, data }: AvowOptions) => escrow ?? path.join(data, 'escrow')

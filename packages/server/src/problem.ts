@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { UnavailableError } from './storage/storage.js'
+import { KeyringError } from './vault/keyring.js'
 
 /** Every `code` an answer may carry, with its status and title. A code, once released, keeps its meaning. */
 export const PROBLEMS = {
@@ -86,7 +87,8 @@ function answer(
 export function problemAnswer(error: Error, c: Context, log: (line: string) => void): Response {
   if (error instanceof InputError) return answer(c, 'invalid-input', error.message, error.field, {})
   if (error instanceof Refusal) return answer(c, error.code, error.message, error.field, error.headers)
-  if (error instanceof UnavailableError) {
+  // Another node has rotated the key: this one can open nothing until it is started with the new file, which is said.
+  if (error instanceof UnavailableError || error instanceof KeyringError) {
     log(`unavailable: ${c.req.method} ${c.req.routePath}: ${error.message}`)
     return answer(c, 'unavailable', 'try again in a moment', null, { 'retry-after': '5' })
   }

@@ -1,5 +1,4 @@
 /** The stores that a command works on: SQLite files in a folder, or two PostgreSQL databases. */
-
 import { InputError } from '../problem.js'
 import { openPostgresKeys, openPostgresStorage } from '../storage/postgres.js'
 import { openSqliteKeys, openSqliteStorage } from '../storage/sqlite.js'
@@ -25,13 +24,14 @@ export function openKeys({ data, vault }: StoreChoice): Promise<OpenedKeys> {
   return vault ? openPostgresKeys(vault) : openSqliteKeys(data)
 }
 
-export async function openStores({ data, database, vault }: StoreChoice): Promise<Storage> {
-  if (!database && !vault) return openSqliteStorage(data)
+/** `isVaultLost`: an empty vault is taken beside a ledger with entries. Rejects with `LostVaultError` otherwise. */
+export async function openStores({ data, database, vault }: StoreChoice, isVaultLost = false): Promise<Storage> {
+  if (!database && !vault) return openSqliteStorage(data, { isVaultLost })
   if (!database) throw new InputError('--database', 'the URL of the ledger, since --vault is given')
   if (!vault)
     throw new InputError(
       '--vault',
       'the URL of the vault: a database of its own, so that it can be forgotten while the ledger is kept',
     )
-  return openPostgresStorage({ database, vault, warn: (line) => console.error(line) })
+  return openPostgresStorage({ database, vault, isVaultLost, warn: (line) => console.error(line) })
 }

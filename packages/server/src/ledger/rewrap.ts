@@ -6,7 +6,10 @@ import { Sealer } from './sealer.js'
 /** Entries in one transaction. */
 const STEP = 1024
 
-/** Rejects with `KeyringError` if a secret was wrapped with none of the keys; running it again goes on where it stopped. */
+/**
+ * Goes on until nothing is left that the newest key didn't wrap. Rejects with `KeyringError` if a secret was wrapped with
+ * none of the keys; running it again goes on where it stopped.
+ */
 export async function rewrapLog(
   storage: Storage,
   log: string,
@@ -15,9 +18,17 @@ export async function rewrapLog(
 ): Promise<void> {
   const { log: store } = await storage.openLog(log, null)
   const sealer = new Sealer(log, keyring)
-  const size = await store.vaultSize()
-  for (let start = 0; start < size; start += STEP) {
-    await store.rewrap(start, start + STEP, (index, secrets) => sealer.rewrap(index, secrets))
-    progress(Math.min(start + STEP, size), size)
-  }
+  let left: number
+  do {
+    left = 0
+    const size = await store.vaultSize()
+    for (let start = 0; start < size; start += STEP) {
+      await store.rewrap(start, start + STEP, (index, secrets) => {
+        const fresh = sealer.rewrap(index, secrets)
+        if (fresh) left++
+        return fresh
+      })
+      progress(Math.min(start + STEP, size), size)
+    }
+  } while (left > 0)
 }

@@ -1,6 +1,6 @@
 /** The contract of `storage.ts` as tests, which every driver runs. */
 import { describe, expect, test } from 'vitest'
-import { type Batch, OriginError, type Standing, type Storage } from './storage.js'
+import { type Batch, OriginError, type Standing, type Storage, UnavailableError } from './storage.js'
 
 /** How a driver is tried: opened anew, and opened again where it keeps anything. */
 export interface Driver {
@@ -283,8 +283,40 @@ export function conformance(name: string, driver: Driver): void {
       const storage = await driver.create()
       await storage.vaultValue('key', () => bytes(4, 1))
       same(await storage.vaultValue('key', () => bytes(4, 2)), bytes(4, 1))
-      await storage.replaceVaultValue('key', bytes(5, 3))
+      await storage.replaceVaultValues(new Map([['key', bytes(5, 3)]]))
       same(await storage.vaultValue('key', () => bytes(4, 2)), bytes(5, 3))
+      await storage.close()
+    })
+
+    test('all values of the vault are told by name, also of no log', async () => {
+      const storage = await driver.create()
+      await storage.vaultValue('one', () => bytes(4, 1))
+      await storage.vaultValue('other', () => bytes(4, 2))
+      const values = await storage.vaultValues()
+      expect([...values.keys()].sort()).toEqual(['one', 'other'])
+      same(values.get('other'), bytes(4, 2))
+      await storage.close()
+    })
+
+    test('the first key that is told becomes the vault’s, and another only in the place of the one before', async () => {
+      const { storage, log } = await opened()
+      expect(await storage.currentKey()).toBeNull()
+      await storage.useKey('aaaa', null)
+      await storage.useKey('aaaa', null)
+      expect(await storage.currentKey()).toBe('aaaa')
+      for (const before of [null, 'cccc']) {
+        const using = storage.useKey('bbbb', before)
+        await expect(using).rejects.toThrow(UnavailableError)
+        await expect(using).rejects.toThrow(
+          /wrapped with key aaaa, and this process wraps with bbbb.*nothing was written/,
+        )
+      }
+      expect(await storage.currentKey()).toBe('aaaa')
+      await log.append([], 0, numbered(1))
+      await storage.useKey('bbbb', 'aaaa')
+      expect(await storage.currentKey()).toBe('bbbb')
+      await log.append([], 1, numbered(1))
+      expect((await log.head()).size).toBe(2)
       await storage.close()
     })
 

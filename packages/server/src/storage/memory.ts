@@ -10,6 +10,7 @@ import {
   type Known,
   type LogStore,
   OriginError,
+  otherKey,
   type Standing,
   type Storage,
   type TileRow,
@@ -132,7 +133,9 @@ export function createMemoryStorage(): Storage {
     find: async (hash) => keyRows.find((row) => hex(row.hash) === hex(hash)) ?? null,
     list: async () => [...keyRows],
   }
+  let current: string | null = null
   return {
+    names: { ledger: 'the ledger in memory', vault: 'the vault in memory' },
     keys,
     logs: async () => [...logs.keys()],
     async openLog(site, origin) {
@@ -149,8 +152,14 @@ export function createMemoryStorage(): Storage {
       values.set(name, value)
       return value
     },
-    async replaceVaultValue(name, value) {
-      values.set(name, value)
+    async replaceVaultValues(fresh) {
+      for (const [name, value] of fresh) values.set(name, value)
+    },
+    vaultValues: async () => new Map(values),
+    currentKey: async () => current,
+    async useKey(id, before) {
+      if (current !== before && current !== id) throw otherKey(current, id)
+      current = id
     },
     close: async () => {},
   }

@@ -26,6 +26,9 @@ const MIGRATION_TIMEOUT_MS = 120_000
 /** Each store's, so that a hundred connections of a default server serve four nodes. */
 const CONNECTIONS = 10
 
+/** A vault of some millions of rows is cleaned in less. */
+const VACUUM_TIMEOUT_MS = 60_000
+
 /** Other transactions may get in the way this often; more means that something else is wrong. */
 const TRIES = 6
 
@@ -85,11 +88,14 @@ export class Database implements Session {
   readonly server: string
   readonly #store: 'ledger' | 'vault'
   readonly #pool: pg.Pool
+  /** Told what an operator should know. */
+  readonly #warn: (line: string) => void
 
-  constructor(store: 'ledger' | 'vault', url: string) {
+  constructor(store: 'ledger' | 'vault', url: string, warn: (line: string) => void) {
     if (!/^postgres(ql)?:\/\//.test(url)) throw new Error(`the address of the ${store} must begin with postgres://`)
     const { host, port, database } = new pg.Client({ connectionString: url })
     this.#store = store
+    this.#warn = warn
     this.server = `${host}:${port}`
     this.name = `${store} (database ${database} on ${this.server})`
     this.#pool = new pg.Pool({
@@ -134,23 +140,19 @@ export class Database implements Session {
   /** Commits what `work` wrote, durably; rolls back if it throws. The settings are the transaction's own, so that a pooler does no harm. */
   async transaction<T>(work: (session: Session) => Promise<T>, patienceMs?: number): Promise<T> {
     const client = await this.#translating(() => this.#pool.connect())
-    // On this side of the wire the wait is as long as on the other, and a little more.
-    const asked = (text: string, values: readonly unknown[]) => ({
-      text,
-      values: [...values],
-      query_timeout: (patienceMs ?? STATEMENT_TIMEOUT_MS) + ANSWER_TIMEOUT_MS - STATEMENT_TIMEOUT_MS,
-    })
+    const wait = patienceMs ?? STATEMENT_TIMEOUT_MS
     const session: Session = {
       rows: async <Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []) =>
-        (await this.#translating(() => client.query<Row>(asked(sql, values)))).rows,
-      run: async (sql, values = []) => (await this.#translating(() => client.query(asked(sql, values)))).rowCount ?? 0,
+        (await this.#translating(() => client.query<Row>(asked(sql, values, wait)))).rows,
+      run: async (sql, values = []) =>
+        (await this.#translating(() => client.query(asked(sql, values, wait)))).rowCount ?? 0,
     }
     try {
       await this.#translating(() =>
         client.query(
           `BEGIN ISOLATION LEVEL READ COMMITTED;
            SET LOCAL synchronous_commit = on;
-           SET LOCAL statement_timeout = ${patienceMs ?? STATEMENT_TIMEOUT_MS};
+           SET LOCAL statement_timeout = ${wait};
            SET LOCAL lock_timeout = ${patienceMs ?? LOCK_TIMEOUT_MS};
            SET LOCAL idle_in_transaction_session_timeout = ${IDLE_MS[this.#store]}`,
         ),
@@ -172,8 +174,11 @@ export class Database implements Session {
     }
   }
 
-  /** Brings the tables to the newest schema, whoever else starts at the same time. Rejects if a newer release wrote them. */
-  async migrate(steps: readonly string[]): Promise<void> {
+  /**
+   * Brings the tables to the newest schema, whoever else starts at the same time. Rejects if a newer release wrote them.
+   * Where there are no tables yet `beforeFirst` is called, and none are made if it throws.
+   */
+  async migrate(steps: readonly string[], beforeFirst: () => void): Promise<void> {
     const table = `avow_${this.#store}_schema`
     try {
       // Asked first without a lock and without the right to create: a server that is up to date needs neither.
@@ -182,6 +187,7 @@ export class Database implements Session {
     } catch (error) {
       // No table of this name yet.
       if (codeOf(error) !== '42P01') throw error
+      beforeFirst()
     }
     await retrying(RACED, () =>
       this.transaction(async (session) => {
@@ -203,7 +209,7 @@ export class Database implements Session {
   }
 
   /** Makes sure that a commit is durable here; tells what weakens the promise. */
-  async inspect(warn: (line: string) => void): Promise<void> {
+  async inspect(): Promise<void> {
     const [setting] = await this.transaction((session) =>
       session.rows<{ commit: string; fsync: string; superuser: boolean }>(
         `SELECT current_setting('synchronous_commit') AS commit, current_setting('fsync', true) AS fsync,
@@ -212,9 +218,24 @@ export class Database implements Session {
     )
     if (setting?.commit !== 'on') throw new Error(`the ${this.name} does not take synchronous_commit = on`)
     if (setting.fsync === 'off')
-      warn(`the ${this.name} runs with fsync = off: a power cut can lose acknowledged records`)
+      this.#warn(`the ${this.name} runs with fsync = off: a power cut can lose acknowledged records`)
     if (setting.superuser && this.#store === 'ledger')
-      warn(`the ${this.name} is reached as a superuser, who may change entries: give Avow a role of its own`)
+      this.#warn(`the ${this.name} is reached as a superuser, who may change entries: give Avow a role of its own`)
+  }
+
+  /**
+   * Clears away the rows that were replaced. `INDEX_CLEANUP ON`: from their pages and from the indexes, which the server would
+   * leave as they are where little was replaced; nobody has to wait. `FULL`: by writing new files, while the table is locked.
+   * It is no promise: where it fails, the server's own cleaning comes later.
+   */
+  async vacuum(how: 'INDEX_CLEANUP ON' | 'FULL', table: string): Promise<void> {
+    try {
+      await this.#pool.query(asked(`VACUUM (${how}) ${table}`, [], VACUUM_TIMEOUT_MS))
+    } catch (error) {
+      this.#warn(
+        `the ${this.name} did not clean ${table}: what was overwritten stays in its files until it does (${(error as Error).message})`,
+      )
+    }
   }
 
   close(): Promise<void> {
@@ -222,15 +243,27 @@ export class Database implements Session {
   }
 }
 
-/** Opens a store. Rejects, naming the database and the cure, if it can't be used. */
+/** On this side of the wire the wait is as long as on the other, and a little more. */
+const asked = (text: string, values: readonly unknown[], waitMs: number) => ({
+  text,
+  values: [...values],
+  query_timeout: waitMs + ANSWER_TIMEOUT_MS - STATEMENT_TIMEOUT_MS,
+})
+
+/**
+ * Opens a store. Rejects, naming the database and the cure, if it can't be used, or with what `beforeFirst`, given its name,
+ * throws where it has no tables yet.
+ */
 export async function openDatabase(
   store: 'ledger' | 'vault',
   url: string,
   steps: readonly string[],
+  warn: (line: string) => void,
+  beforeFirst: (name: string) => void = () => {},
 ): Promise<Database> {
-  const database = new Database(store, url)
+  const database = new Database(store, url, warn)
   try {
-    await database.migrate(steps)
+    await database.migrate(steps, () => beforeFirst(database.name))
     return database
   } catch (error) {
     await database.close()

@@ -8,9 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TileEdge } from '../merkle/tile.js'
 import { conformance } from './conformance.js'
 import { openPostgresKeys, openPostgresStorage } from './postgres.js'
-import { RETRYABLE, retrying } from './postgres-database.js'
+import { Database, RETRYABLE, retrying } from './postgres-database.js'
 import { openSqliteStorage } from './sqlite.js'
-import { type Batch, type LogStore, type Standing, type Storage, UnavailableError } from './storage.js'
+import { type Batch, type LogStore, LostVaultError, type Standing, type Storage, UnavailableError } from './storage.js'
 import { type Stores, startPostgres, type TestServer } from './test-postgres.js'
 
 let server: TestServer
@@ -154,25 +154,52 @@ test('a transaction that others got in the way of is tried again, and not for ev
   expect(tries).toBe(1)
 })
 
+test('what was forgotten is cleared from the pages of its table at once, and a failure to do so is only warned of', async () => {
+  const warned: string[] = []
+  const stores = await server.createStores()
+  const storage = await openPostgresStorage({ ...stores, warn: (line) => warned.push(line) })
+  const { log } = await storage.openLog('site', 'o')
+  await appendOne(log)
+  const cleaned = async () =>
+    (
+      await server.query<{ pages: number }>(
+        stores.vault,
+        `SELECT relallvisible AS pages FROM pg_class WHERE oid = 'avow_vault'::regclass`,
+      )
+    )[0]?.pages
+  expect(await cleaned()).toBe(0)
+  await log.forget([{ index: 0, grade: 'erase', secrets: new Uint8Array(0) }])
+  expect(await cleaned()).toBe(1)
+  await storage.close()
+  // Whoever can't reach the server any more has forgotten all the same.
+  warned.length = 0
+  const database = new Database('vault', stores.vault, (line) => warned.push(line))
+  await database.vacuum('FULL', 'no_such_table')
+  await database.close()
+  expect(warned).toEqual([expect.stringMatching(/the vault \(.*\) did not clean no_such_table: .*stays in its files/)])
+})
+
+/** How many of the product's sessions wait for a lock. */
+const waiting = async ({ vault }: Stores) => {
+  const rows = await server.query(
+    vault,
+    `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'avow'`,
+  )
+  return rows.length
+}
+
 test('secrets that are erased while they are rewrapped stay erased', async () => {
   const { storage, log, stores } = await opened()
   await appendOne(log)
-  const waiting = async () => {
-    const rows = await server.query(
-      stores.vault,
-      `SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'avow'`,
-    )
-    return rows.length
-  }
   // Somebody who holds the row up, so that both wait for it, the erasure first.
   const holder = new pg.Client({ connectionString: stores.vault })
   await holder.connect()
   await holder.query('BEGIN')
   await holder.query('SELECT 1 FROM avow_vault FOR UPDATE')
   const erasing = log.forget([{ index: 0, grade: 'erase', secrets: new Uint8Array(0) }])
-  await expect.poll(waiting).toBe(1)
+  await expect.poll(() => waiting(stores)).toBe(1)
   const rewrapping = log.rewrap(0, 1, (_, secrets) => (secrets.length > 0 ? bytesOf('rewrapped', 64) : null))
-  await expect.poll(waiting).toBe(2)
+  await expect.poll(() => waiting(stores)).toBe(2)
   await holder.query('COMMIT')
   await holder.end()
   await Promise.all([erasing, rewrapping])
@@ -180,7 +207,119 @@ test('secrets that are erased while they are rewrapped stay erased', async () =>
   await storage.close()
 })
 
+describe('where several nodes wrap', () => {
+  const counts = async (stores: Stores) =>
+    (
+      await server.query(
+        stores.vault,
+        `SELECT (SELECT count(*)::int FROM avow_vault) AS rows, (SELECT count(*)::int FROM avow_vault_values) AS values,
+                (SELECT string_agg(encode(secrets, 'hex'), '') FROM avow_vault) AS secrets`,
+      )
+    )[0]
+
+  test('what a node wraps with a key that another has replaced is refused, whatever it writes', async () => {
+    const { storage, log, stores } = await opened()
+    await storage.useKey('aaaa', null)
+    await appendOne(log)
+    const rotating = await create(stores)
+    await rotating.useKey('bbbb', 'aaaa')
+    const before = await counts(stores)
+    const late: (() => Promise<unknown>)[] = [
+      () => appendOne(log),
+      () => log.forget([{ index: 0, grade: 'unlink', secrets: bytesOf('wrapped with aaaa', 32) }]),
+      () => log.rewrap(0, 1, () => bytesOf('wrapped with aaaa', 64)),
+      () => log.reconcile(),
+      () => storage.vaultValue('of a new site', () => bytesOf('wrapped with aaaa', 60)),
+      () => storage.replaceVaultValues(new Map([['current-key', bytesOf('wrapped with aaaa', 60)]])),
+      async () => appendOne((await storage.openLog('of a new site', 'o')).log),
+    ]
+    for (const write of late) {
+      const writing = write()
+      await expect(writing).rejects.toThrow(UnavailableError)
+      await expect(writing).rejects.toThrow(
+        /wrapped with key bbbb, and this process wraps with aaaa.*Restart it with the key/,
+      )
+    }
+    expect(await counts(stores)).toEqual(before)
+    expect((await log.head()).size).toBe(1)
+    // The one that holds it goes on, and so does the first with the new one.
+    const { log: fresh } = await rotating.openLog('site', null)
+    expect((await appendOne(fresh))?.head.size).toBe(2)
+    await storage.useKey('bbbb', 'bbbb')
+    expect((await appendOne(log))?.head.size).toBe(3)
+    await storage.close()
+    await rotating.close()
+  })
+
+  test('a process that says no key can not write to a vault that has one', async () => {
+    const { storage, stores } = await opened()
+    await storage.useKey('aaaa', null)
+    const other = await opened(stores)
+    await expect(appendOne(other.log)).rejects.toThrow(/this process wraps with \(none\)/)
+    await other.storage.close()
+    await storage.close()
+  })
+
+  test('changing the key waits for the append that is under way, so that what it wrapped is there to be rewrapped', async () => {
+    const { storage, log, stores } = await opened()
+    await storage.useKey('aaaa', null)
+    await appendOne(log)
+    const rotating = await create(stores)
+    // Somebody who holds the table up, so that the append stands between its two commits' locks and its first commit.
+    const holder = new pg.Client({ connectionString: stores.vault })
+    await holder.connect()
+    await holder.query('BEGIN; LOCK TABLE avow_vault IN SHARE MODE')
+    const appending = appendOne(log)
+    await expect.poll(() => waiting(stores)).toBe(1)
+    const changing = rotating
+      .useKey('bbbb', 'aaaa')
+      .then(async () => (await rotating.openLog('site', null)).log.vaultSize())
+    await expect.poll(() => waiting(stores)).toBe(2)
+    await holder.query('COMMIT')
+    await holder.end()
+    expect((await appending)?.head.size).toBe(2)
+    expect(await changing).toBe(2)
+    await expect(appendOne(log)).rejects.toThrow(UnavailableError)
+    await storage.close()
+    await rotating.close()
+  })
+
+  test('of two who change the key at once one is refused', async () => {
+    const { storage, stores } = await opened()
+    await storage.useKey('aaaa', null)
+    const rotating = await Promise.all([create(stores), create(stores)])
+    const outcomes = await Promise.allSettled(rotating.map((one, i) => one.useKey(`key${i}`, 'aaaa')))
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(await storage.currentKey()).toBe(outcomes[0]!.status === 'fulfilled' ? 'key0' : 'key1')
+    for (const one of [storage, ...rotating]) await one.close()
+  })
+})
+
 describe('opening', () => {
+  test('an empty vault beside a ledger with entries is refused, both named without passwords, and no table is made', async () => {
+    const { storage, log, stores } = await opened()
+    await appendOne(log)
+    await storage.close()
+    const { vault: empty } = await server.createStores()
+    const mistaken = { database: stores.database, vault: empty }
+    const error = await create(mistaken).then(
+      () => null,
+      (refusal: Error) => refusal,
+    )
+    expect(error).toBeInstanceOf(LostVaultError)
+    expect(error?.message).toMatch(
+      /the vault \(database \S+ on \S+\) is missing, empty or another's, and the ledger \(database \S+ on \S+\) has entries: restore it.*avow vault create/,
+    )
+    expect(error?.message).not.toContain(`:${new URL(empty).password}@`)
+    const tables = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema()`
+    expect(await server.query(empty, tables)).toEqual([])
+    // The right one is taken, and the empty one where it is said that the right one is lost.
+    await (await create(stores)).close()
+    const anew = await openPostgresStorage({ ...mistaken, isVaultLost: true, warn: () => {} })
+    expect(await anew.vaultValues()).toEqual(new Map())
+    await anew.close()
+  })
+
   test('commits are waited for where the server by itself would not', async () => {
     const stores = await server.createStores()
     const lax = (url: string) => url.replace('options=', 'options=-c%20synchronous_commit%3Doff%20')

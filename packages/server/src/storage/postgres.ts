@@ -9,10 +9,11 @@
  * whoever takes the head from it then waits for the vault.
  */
 import type pg from 'pg'
+import { fromKey, type KeyColumns, toKey } from './api-key-row.js'
 import { type Database, openDatabase, RETRYABLE, retrying, type Session } from './postgres-database.js'
 import {
-  type ApiKeyRow,
   type Batch,
+  CURRENT_KEY,
   type DocumentRow,
   type EntryRow,
   type Forgetting,
@@ -21,8 +22,10 @@ import {
   type KeyStore,
   type Known,
   type LogStore,
+  LostVaultError,
   type OpenedKeys,
   OriginError,
+  otherKey,
   type Standing,
   type Storage,
   type TileRow,
@@ -71,6 +74,8 @@ const VAULT_MIGRATIONS = [
      created_at BIGINT NOT NULL, expires_at BIGINT, revoked_at BIGINT
    );
    CREATE TABLE avow_vault_values (name TEXT PRIMARY KEY, value BYTEA NOT NULL);`,
+  // In the row that an append locks anyway, so that asking under the lock costs nothing.
+  'ALTER TABLE avow_vault_logs ADD COLUMN key_id TEXT',
 ]
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -91,16 +96,60 @@ interface VaultColumns {
   erased: Grade | null
 }
 
+/** Which key-encryption key this node wraps with; what it wraps is written only while that is the vault's, too. */
+class NodeKey {
+  #id: string | null = null
+
+  get id(): string | null {
+    return this.#id
+  }
+
+  /** Throws, so that nothing is written, unless the vault's is this one. */
+  require(current: string | null): void {
+    if (current !== this.#id) throw otherKey(current, this.#id)
+  }
+
+  /** For what belongs to no log: the vault's key stays what it is until the transaction ends. */
+  async hold(vault: Session): Promise<void> {
+    this.require(await currentKey(vault, 'FOR SHARE'))
+  }
+
+  async use(vault: Database, id: string, before: string | null): Promise<void> {
+    await vault.transaction(async (session) => {
+      const value = Buffer.from(id)
+      if (before === null)
+        await session.run('INSERT INTO avow_vault_values VALUES ($1, $2) ON CONFLICT DO NOTHING', [CURRENT_KEY, value])
+      const current = await currentKey(session, 'FOR UPDATE')
+      if (current !== before && current !== id) throw otherKey(current, id)
+      if (current !== id)
+        await session.run('UPDATE avow_vault_values SET value = $2 WHERE name = $1', [CURRENT_KEY, value])
+      // In this order: who makes a log's row holds the value, so that by now its row is there to be seen. Each waits for
+      // what is being written under the key before.
+      await session.run('UPDATE avow_vault_logs SET key_id = $1 WHERE key_id IS DISTINCT FROM $1', [id])
+    })
+    this.#id = id
+  }
+}
+
+async function currentKey(vault: Session, lock = ''): Promise<string | null> {
+  const [row] = await vault.rows<{ value: Buffer }>(`SELECT value FROM avow_vault_values WHERE name = $1 ${lock}`, [
+    CURRENT_KEY,
+  ])
+  return row ? row.value.toString() : null
+}
+
 class PostgresLog implements LogStore {
   readonly isShared = true
   readonly #ledger: Database
   readonly #vault: Database
   readonly #site: string
+  readonly #key: NodeKey
 
-  constructor(ledger: Database, vault: Database, site: string) {
+  constructor(ledger: Database, vault: Database, site: string, key: NodeKey) {
     this.#ledger = ledger
     this.#vault = vault
     this.#site = site
+    this.#key = key
   }
 
   async #head(session: Session, lock = ''): Promise<Head> {
@@ -125,19 +174,29 @@ class PostgresLog implements LogStore {
       this.#ledger.transaction(async (ledger) => {
         const head = await this.#head(ledger, 'FOR UPDATE')
         const result = await this.#vault.transaction(async (vault) => {
-          const [row] = await vault.rows('SELECT site_id FROM avow_vault_logs WHERE site_id = $1 FOR UPDATE', [
-            this.#site,
-          ])
-          if (!row)
-            throw new Error(
-              `the ${this.#vault.name} knows no log of ${this.#site}: it is another one, or an older copy`,
-            )
+          await this.#lockVault(vault)
           return work(head, ledger, vault)
         })
         await finish(result, head, ledger)
         return result
       }),
     )
+  }
+
+  /** The vault's own lock on the log. Throws if what this node wraps may not be written any more. */
+  async #lockVault(vault: Session): Promise<void> {
+    const lock = () =>
+      vault.rows<{ key_id: string | null }>('SELECT key_id FROM avow_vault_logs WHERE site_id = $1 FOR UPDATE', [
+        this.#site,
+      ])
+    let [row] = await lock()
+    if (!row) {
+      // A log that is new to this vault.
+      await this.#key.hold(vault)
+      await vault.run('INSERT INTO avow_vault_logs VALUES ($1, $2) ON CONFLICT DO NOTHING', [this.#site, this.#key.id])
+      ;[row] = await lock()
+    }
+    this.#key.require(row?.key_id ?? null)
   }
 
   append(keys: readonly Uint8Array[], assumedSize: number, build: (standing: Standing) => Batch | null) {
@@ -281,9 +340,12 @@ class PostgresLog implements LogStore {
   }
 
   async forget(changes: readonly Forgetting[]) {
+    // Nothing to make up for: what VACUUM could not clear it was warned of, and later cleaning will.
+    if (changes.length === 0) return
     await retrying(RETRYABLE, () =>
-      this.#vault.transaction((vault) =>
-        vault.run(
+      this.#vault.transaction(async (vault) => {
+        await this.#lockVault(vault)
+        await vault.run(
           // Another node may have erased more since these were composed: nothing comes back.
           `UPDATE avow_vault AS kept
               SET secrets = less.secrets, erased = less.grade, subject = NULL, fingerprint = decode(repeat('00', 32), 'hex')
@@ -295,14 +357,16 @@ class PostgresLog implements LogStore {
             changes.map(({ secrets }) => secrets),
             changes.map(({ grade }) => grade),
           ],
-        ),
-      ),
+        )
+      }),
     )
+    await this.#vault.vacuum('INDEX_CLEANUP ON', 'avow_vault')
   }
 
   async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
     await retrying(RETRYABLE, () =>
       this.#vault.transaction(async (vault) => {
+        await this.#lockVault(vault)
         // Locked, so that an erasure by another node is not undone by writing back what was read before it.
         const rows = await vault.rows<VaultColumns>(
           'SELECT idx, secrets FROM avow_vault WHERE site_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx FOR UPDATE',
@@ -379,33 +443,10 @@ class PostgresLog implements LogStore {
   }
 }
 
-interface KeyColumns {
-  id: string
-  hash: Buffer
-  name: string
-  site: string
-  scopes: string
-  created_at: number
-  expires_at: number | null
-  revoked_at: number | null
-}
-
-const toKey = (row: KeyColumns): ApiKeyRow => ({
-  id: row.id,
-  hash: row.hash,
-  name: row.name,
-  site: row.site,
-  scopes: row.scopes.split(' '),
-  createdAt: row.created_at,
-  expiresAt: row.expires_at,
-  revokedAt: row.revoked_at,
-})
-
 const keyStore = (vault: Database): KeyStore => ({
-  async add({ id, hash, name, site, scopes, createdAt, expiresAt, revokedAt }) {
-    const values = [id, hash, name, site, scopes.join(' '), createdAt, expiresAt, revokedAt]
+  async add(row) {
     await vault.transaction((session) =>
-      session.run('INSERT INTO avow_api_keys VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', values),
+      session.run('INSERT INTO avow_api_keys VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', fromKey(row)),
     )
   },
   async find(hash) {
@@ -422,15 +463,23 @@ export interface PostgresOptions {
   readonly vault: string
   /** Told what an operator should know. */
   readonly warn: (line: string) => void
+  /** The vault is known to be lost: an empty one is taken beside a ledger with entries. */
+  readonly isVaultLost?: boolean
 }
 
-/** Opens the two databases and brings their tables to the newest schema. */
+/**
+ * Opens the two databases and brings their tables to the newest schema. Rejects with `LostVaultError`, nothing being written,
+ * if the ledger has entries and the vault has no tables.
+ */
 export async function openPostgresStorage(options: PostgresOptions): Promise<Storage> {
-  const { warn } = options
-  const ledger = await openDatabase('ledger', options.database, LEDGER_MIGRATIONS)
+  const { warn, isVaultLost = false } = options
+  const ledger = await openDatabase('ledger', options.database, LEDGER_MIGRATIONS, warn)
   let vault: Database
   try {
-    vault = await openDatabase('vault', options.vault, VAULT_MIGRATIONS)
+    const isNew = (await ledger.rows('SELECT 1 FROM avow_logs WHERE size > 0 LIMIT 1')).length === 0
+    vault = await openDatabase('vault', options.vault, VAULT_MIGRATIONS, warn, (name) => {
+      if (!isNew && !isVaultLost) throw new LostVaultError({ ledger: `the ${ledger.name}`, vault: `the ${name}` })
+    })
   } catch (error) {
     await ledger.close()
     throw error
@@ -439,7 +488,7 @@ export async function openPostgresStorage(options: PostgresOptions): Promise<Sto
     await Promise.all([ledger.close(), vault.close()])
   }
   try {
-    await Promise.all([ledger.inspect(warn), vault.inspect(warn)])
+    await Promise.all([ledger.inspect(), vault.inspect()])
   } catch (error) {
     await close()
     throw error
@@ -452,11 +501,13 @@ export async function openPostgresStorage(options: PostgresOptions): Promise<Sto
     const [row] = await ledger.rows<{ origin: string }>('SELECT origin FROM avow_logs WHERE site_id = $1', [site])
     return row?.origin ?? null
   }
+  const key = new NodeKey()
   const storedValue = async (name: string) => {
     const [row] = await vault.rows<{ value: Buffer }>('SELECT value FROM avow_vault_values WHERE name = $1', [name])
     return row?.value ?? null
   }
   return {
+    names: { ledger: `the ${ledger.name}`, vault: `the ${vault.name}` },
     keys: keyStore(vault),
     logs: async () =>
       (await ledger.rows<{ site_id: string }>('SELECT site_id FROM avow_logs')).map((row) => row.site_id),
@@ -472,34 +523,42 @@ export async function openPostgresStorage(options: PostgresOptions): Promise<Sto
       // Another node may have been first, with another origin.
       const stored = await originOf(site)
       if (stored === null || (origin !== null && origin !== stored)) throw new OriginError(site, stored, origin)
-      await vault.run('INSERT INTO avow_vault_logs VALUES ($1) ON CONFLICT DO NOTHING', [site])
-      return { origin: stored, log: new PostgresLog(ledger, vault, site) }
+      return { origin: stored, log: new PostgresLog(ledger, vault, site, key) }
     },
     async vaultValue(name, create) {
       const stored = await storedValue(name)
       if (stored) return stored
-      await vault.transaction((session) =>
-        session.run('INSERT INTO avow_vault_values VALUES ($1, $2) ON CONFLICT DO NOTHING', [name, create()]),
-      )
+      await vault.transaction(async (session) => {
+        await key.hold(session)
+        await session.run('INSERT INTO avow_vault_values VALUES ($1, $2) ON CONFLICT DO NOTHING', [name, create()])
+      })
       // Another node may have been first: its value is everybody's.
       return (await storedValue(name))!
     },
-    async replaceVaultValue(name, value) {
-      await vault.transaction((session) =>
-        session.run('UPDATE avow_vault_values SET value = $2 WHERE name = $1', [name, value]),
-      )
+    async replaceVaultValues(values) {
+      await vault.transaction(async (session) => {
+        await key.hold(session)
+        for (const [name, value] of values)
+          await session.run('UPDATE avow_vault_values SET value = $2 WHERE name = $1', [name, value])
+      })
+      // Into new files: rows that were replaced leave traces between those that stay. Too long a lock for every erasure.
+      await vault.vacuum('FULL', 'avow_vault')
+      await vault.vacuum('FULL', 'avow_vault_values')
     },
+    vaultValues: () => valuesOf(vault),
+    currentKey: () => currentKey(vault),
+    useKey: (id, before) => key.use(vault, id, before),
     close,
   }
 }
 
+async function valuesOf(vault: Database): Promise<ReadonlyMap<string, Uint8Array>> {
+  const rows = await vault.rows<{ name: string; value: Buffer }>('SELECT name, value FROM avow_vault_values')
+  return new Map(rows.map(({ name, value }) => [name, value]))
+}
+
 /** Opens only the vault, for making keys while servers run beside. */
 export async function openPostgresKeys(url: string): Promise<OpenedKeys> {
-  const vault = await openDatabase('vault', url, VAULT_MIGRATIONS)
-  return {
-    keys: keyStore(vault),
-    vaultValues: async () =>
-      (await vault.rows<{ name: string }>('SELECT name FROM avow_vault_values')).map(({ name }) => name),
-    close: () => vault.close(),
-  }
+  const vault = await openDatabase('vault', url, VAULT_MIGRATIONS, () => {})
+  return { keys: keyStore(vault), vaultValues: () => valuesOf(vault), close: () => vault.close() }
 }

@@ -133,7 +133,8 @@ export interface LogStore {
   vaultSize(): Promise<number>
   /**
    * Forgets, durably; what is overwritten is not left in the files where the database can help it. Repeating it changes
-   * nothing, and what was erased whole stays so, whatever was composed before that and comes late.
+   * nothing, and what was erased whole stays so, whatever was composed before that and comes late. Given nothing, it makes
+   * up for clearing that failed.
    */
   forget(changes: readonly Forgetting[]): Promise<void>
   /** Replaces wrapped secrets in `[start, end)` by what `convert` answers, null leaving one as it is; one transaction. */
@@ -168,12 +169,21 @@ export interface KeyStore {
 /** The API keys alone, without the logs. */
 export interface OpenedKeys {
   readonly keys: KeyStore
-  /** Names of the values that the vault holds. */
-  vaultValues(): Promise<string[]>
+  vaultValues(): Promise<ReadonlyMap<string, Uint8Array>>
   close(): Promise<void>
 }
 
+/** The vault's own value that says which key-encryption key is the newest, by its id. */
+export const CURRENT_KEY = 'current-key'
+
+export interface StoreNames {
+  readonly ledger: string
+  readonly vault: string
+}
+
 export interface Storage {
+  /** What each store is called in messages; no password. */
+  readonly names: StoreNames
   readonly keys: KeyStore
   /** Names of the logs there are. */
   logs(): Promise<string[]>
@@ -184,7 +194,18 @@ export interface Storage {
   openLog(site: string, origin: string | null): Promise<{ origin: string; log: LogStore }>
   /** A value of the vault's own, made by `create` the first time it is asked for. */
   vaultValue(name: string, create: () => Uint8Array): Promise<Uint8Array>
-  replaceVaultValue(name: string, value: Uint8Array): Promise<void>
+  /** In one step; then clears away what this and all that was rewrapped before it left behind, as far as the database can. */
+  replaceVaultValues(values: ReadonlyMap<string, Uint8Array>): Promise<void>
+  /** All values of the vault's own, by name. */
+  vaultValues(): Promise<ReadonlyMap<string, Uint8Array>>
+  /** Id of the key-encryption key that the vault's secrets are wrapped with; null for a new vault. */
+  currentKey(): Promise<string | null>
+  /**
+   * Says that this process wraps with the key of this id from here on, and makes it the vault's in the place of `before`.
+   * From when it resolves, whatever another process wraps with another key is refused with `UnavailableError`, and
+   * nothing of it is under way any more. Rejects with it, changing nothing, if the vault's is neither of the two.
+   */
+  useKey(id: string, before: string | null): Promise<void>
   close(): Promise<void>
 }
 
@@ -206,7 +227,26 @@ export class LockedError extends Error {
   override name = 'LockedError'
 }
 
+/** The ledger has entries of which the vault knows nothing: another address, an empty disk, a vault that is lost. */
+export class LostVaultError extends Error {
+  override name = 'LostVaultError'
+
+  constructor({ ledger, vault }: StoreNames) {
+    super(
+      `${vault} is missing, empty or another's, and ${ledger} has entries: restore it, an older copy if need be, or name the right one; ` +
+        'nothing was written. If it is lost for good, `avow vault create` makes a new one: what was recorded so far can then be neither opened nor found',
+    )
+  }
+}
+
 /** The database can't be reached or written to, a full disk for instance. Nothing was changed; it may work again later. */
 export class UnavailableError extends Error {
   override name = 'UnavailableError'
 }
+
+/** What refuses to wrap with a key that isn't the vault's any more, or not yet. */
+export const otherKey = (current: string | null, own: string | null): UnavailableError =>
+  new UnavailableError(
+    `the vault is wrapped with key ${current ?? '(none)'}, and this process wraps with ${own ?? '(none)'}: nothing was written. ` +
+      'Restart it with the key file that `avow kek rotate` wrote last',
+  )

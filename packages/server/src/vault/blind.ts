@@ -18,9 +18,16 @@ export interface Blinder {
 const PLACE = 'blind-index/'
 const placeOf = (site: string) => PLACE + site
 
-/** The sites that a vault, by the names of its values, has been opened for. */
-export const blindedSites = (names: readonly string[]): string[] =>
-  names.filter((name) => name.startsWith(PLACE)).map((name) => name.slice(PLACE.length))
+type Values = ReadonlyMap<string, Uint8Array>
+
+/** The sites that a vault, by its values, has been opened for. */
+export const blindedSites = (values: Values): string[] =>
+  [...values.keys()].filter((name) => name.startsWith(PLACE)).map((name) => name.slice(PLACE.length))
+
+/** Throws `KeyringError` unless the keys open the key of every site. */
+export function requireBlinders(values: Values, keyring: Keyring): void {
+  for (const [place, wrapped] of values) if (place.startsWith(PLACE)) keyring.unwrap(wrapped, place)
+}
 
 /**
  * The key is random, made once for each site, never derived from a key-encryption key: rotating that must not move what
@@ -42,10 +49,12 @@ export async function openBlinder(storage: Storage, site: string, keyring: Keyri
   }
 }
 
-/** Wraps a site's key with the newest key-encryption key. */
-export async function rewrapBlinder(storage: Storage, site: string, keyring: Keyring): Promise<void> {
-  const place = placeOf(site)
-  const wrapped = await storage.vaultValue(place, () => keyring.wrap(randomBytes(32), place))
-  if (!keyring.isCurrent(wrapped))
-    await storage.replaceVaultValue(place, keyring.wrap(keyring.unwrap(wrapped, place), place))
+/** Wraps the key of every site with the newest key-encryption key, also of a site that has no log yet. */
+export async function rewrapBlinders(storage: Storage, keyring: Keyring): Promise<void> {
+  const fresh = new Map<string, Uint8Array>()
+  for (const [place, wrapped] of await storage.vaultValues()) {
+    if (place.startsWith(PLACE) && !keyring.isCurrent(wrapped))
+      fresh.set(place, keyring.wrap(keyring.unwrap(wrapped, place), place))
+  }
+  await storage.replaceVaultValues(fresh)
 }

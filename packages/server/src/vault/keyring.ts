@@ -20,6 +20,8 @@ export class KeyringError extends Error {
 export interface Keyring {
   /** First 4 bytes of a hash of the newest key, in hex; safe to log. */
   readonly currentId: string
+  /** Of all keys, the newest first. */
+  readonly ids: readonly string[]
   /** `place` binds the wrapped value to where it is kept: moved elsewhere it doesn't open. */
   wrap(plain: Uint8Array, place: string): Uint8Array
   /** Throws `KeyringError` for a value that none of the keys opens. */
@@ -38,6 +40,7 @@ export function createKeyring(keys: readonly Uint8Array[]): Keyring {
   const currentId = idOf(newest)
   return {
     currentId: currentId.toString('hex'),
+    ids: [...byId.keys()],
     wrap(plain, place) {
       const wrapped = Buffer.alloc(plain.length + OVERHEAD)
       currentId.copy(wrapped)
@@ -56,7 +59,7 @@ export function createKeyring(keys: readonly Uint8Array[]): Keyring {
       const key = byId.get(id)
       if (!key)
         throw new KeyringError(
-          `${place} was wrapped with key ${id}, which is not among the keys given (${[...byId.keys()].join(', ')}): restore that key to AVOW_KEK_FILE; a vault from before a rotation can't be opened any more`,
+          `${place} was wrapped with key ${id}, which is not among the keys given (${[...byId.keys()].join(', ')}): restore that key to AVOW_KEK_FILE, or take the key file that the last rotation wrote; a vault from before a rotation can't be opened any more`,
         )
       const nonce = wrapped.subarray(ID_SIZE, ID_SIZE + NONCE_SIZE)
       try {
