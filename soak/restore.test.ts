@@ -72,6 +72,15 @@ async function verifyEvidence(on: Server, key: string, subject: string, log: str
   return await runAvow(place, ['verify', file, '--vkey', vkey])
 }
 
+/** Neither found nor taken again; answers how it was refused. */
+async function expectGone(on: Server, key: string, { submission, receipt }: Acknowledged): Promise<number> {
+  expect((await ask(on, key, `records/${receipt.id}`)).status).toBe(404)
+  expect((await ask(on, key, `subjects/${receipt.subject}`)).status).toBe(404)
+  const { status } = await post(on, submission)
+  expect(status).toBeOneOf([410, 503])
+  return status
+}
+
 describe.each([
   { what: 'both stores', files: FILES },
   { what: 'the ledger alone', files: ['ledger.db'] as const },
@@ -91,6 +100,10 @@ describe.each([
     on = await start()
     const late = await recordSome(on, compose, 4)
     for (const { receipt } of late) after.seeReceipt(receipt)
+    await stop()
+    const [forgotten, doomed, ...kept] = early
+    expect(await erase(place, 'erase', [forgotten!.receipt.index])).toBe(null)
+    on = await start()
     const { head: lastHead } = await after.verify(on.logUrl)
     await stop()
     for (const name of files) copyDatabase(backup, place.data, name)
@@ -99,11 +112,12 @@ describe.each([
     const refused = await post(on, compose())
     expect(refused.status).toBe(503)
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
-    expect(on.stderr()).toMatch(/stands at 9 entries, and 13 were published/)
+    expect(on.stderr()).toMatch(/stands at 9 entries, and 14 were published/)
     expect(on.stderr()).toMatch(/[Rr]estore the newest copy of the ledger.*avow recover --new-epoch/)
     expect((await before.verify(on.logUrl)).head).toEqual(oldHead)
-    expect(await allRecords(on, key)).toHaveLength(early.length)
-    for (const { submission, receipt } of early) {
+    expect(await allRecords(on, key)).toHaveLength(early.length - 1)
+    await expectGone(on, key, forgotten!)
+    for (const { submission, receipt } of [doomed!, ...kept]) {
       expect((await ask(on, key, `records/${receipt.id}`)).status).toBe(200)
       // Read, not appended: what stands already is answered with its place even now.
       expect((await post(on, submission)).status).toBeOneOf([200, 503])
@@ -113,7 +127,7 @@ describe.each([
 
     const recovered = await runAvow(place, ['recover', '--new-epoch', '--site', SITE])
     expect(recovered).toMatchObject({ status: 0 })
-    expect(recovered.stdout).toMatch(/shop\.e2 goes on from shop at 13 entries/)
+    expect(recovered.stdout).toMatch(/shop\.e2 goes on from shop at 14 entries/)
     const newKey = recovered.stdout.trim().split('\n').at(-1)!
 
     on = await start()
@@ -123,8 +137,9 @@ describe.each([
     expect(JSON.parse(entries[0]!.toString('utf8'))).toEqual({ ...lastHead, type: 'epoch', v: 1 })
     expect((await before.verify(on.logUrl)).head).toEqual(oldHead)
 
-    // Old records are found, and sent again they stand where they stood.
-    for (const { submission, receipt } of early) {
+    // Old records are found, and sent again they stand where they stood; whoever was forgotten is not.
+    expect(await expectGone(on, key, forgotten!)).toBe(410)
+    for (const { submission, receipt } of [doomed!, ...kept]) {
       const again = await record(on, submission)
       expect(again).toMatchObject({ status: 200, receipt: { index: receipt.index, recordedAt: receipt.recordedAt } })
       before.seeReceipt(again.receipt)
@@ -135,7 +150,7 @@ describe.each([
     }
     // What the lost part held is recorded anew, and so is what comes now, for an old subject too.
     for (const { submission } of late) expect((await record(on, submission)).status).toBe(201)
-    const [someone] = early
+    const [someone] = kept
     const withdrawal = compose({
       secret: someone!.submission.secret,
       action: 'withdraw',
@@ -166,6 +181,19 @@ describe.each([
     expect((await record(on, compose())).status).toBe(201)
     await epoch.verify(`${on.logUrl}.e2`)
     expect((await before.verify(on.logUrl)).head).toEqual(oldHead)
+    await stop()
+
+    // The log that was given up can still forget: the tombstone is in the new one, and an older vault changes nothing.
+    expect(await erase(place, 'unlink', [`${SITE}/${doomed!.receipt.index}`])).toBe(null)
+    for (const _ of ['at once', 'with the vault of before']) {
+      on = await start()
+      expect(await expectGone(on, key, doomed!)).toBe(410)
+      expect(await allRecords(on, key, SITE)).toHaveLength(kept.length)
+      await epoch.verify(`${on.logUrl}.e2`)
+      expect((await before.verify(on.logUrl)).head).toEqual(oldHead)
+      await stop()
+      copyDatabase(backup, place.data, 'vault.db')
+    }
   })
 })
 
@@ -185,11 +213,7 @@ test('an older vault brings back nobody who was erased, and says what it lacks',
 
   on = await start()
   expect(on.stderr()).toMatch(/the vault of shop is older than its ledger: the last 2 entries can't be opened/)
-  for (const { submission, receipt } of [unlinked!, erased!]) {
-    expect((await ask(on, key, `records/${receipt.id}`)).status).toBe(404)
-    expect((await ask(on, key, `subjects/${receipt.subject}`)).status).toBe(404)
-    expect((await post(on, submission)).status).toBe(410)
-  }
+  for (const one of [unlinked!, erased!]) expect(await expectGone(on, key, one)).toBe(410)
   expect((await ask(on, key, `records/${kept!.receipt.id}`)).status).toBe(200)
   expect((await record(on, compose())).status).toBe(201)
   await observer.verify(on.logUrl)

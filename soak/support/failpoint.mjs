@@ -53,8 +53,8 @@ const places = {
   'between vault and ledger': () => dieAtStatement('INSERT INTO entries'),
   'between ledger and escrow': () => dieAtWrite('.head', 0),
   'in the middle of the escrow': () => dieAtWrite('.head', 0.01),
-  // The ledger has the tombstones, the escrow none of them.
-  'between tombstone and escrow': () => dieAtWrite('.tombstones', 0),
+  // Neither the escrow nor the ledger knows of the erasure.
+  'before the escrow has the tombstones': () => dieAtWrite('.tombstones', 0),
   // In the middle of the first line, which the first of those written again would then go on.
   'in the middle of a tombstone in the escrow': () => dieAtWrite('.tombstones', 0.1),
   // The tombstones are in ledger and escrow, the secrets are still in the vault.

@@ -21,11 +21,11 @@ export const diesAt = (place: Place, where: string): NodeJS.ProcessEnv => ({
 
 export type Grade = 'unlink' | 'erase'
 
-/** Erases records while no server runs; answers the signal it died of, null if it came to its end. */
+/** Erases records, by their index or `<log>/<index>`, while no server runs; answers the signal it died of, null if it came to its end. */
 export async function erase(
   place: Place,
   grade: Grade,
-  indexes: readonly number[],
+  indexes: readonly (number | string)[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<NodeJS.Signals | null> {
   const args = [eraser, place.data, place.kekFile, grade, ...indexes.map(String)]

@@ -3,16 +3,19 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { readKeys } from '../config.js'
 import { encodeBase64 } from '../ledger/base64.js'
-import { epochDraft, epochsOf, nextEpoch } from '../ledger/epoch.js'
-import { openFileEscrow } from '../ledger/escrow.js'
+import { epochDraft, epochsOf, isUnbegun, nextEpoch, openEpochs } from '../ledger/epoch.js'
+import { type Escrow, openFileEscrow } from '../ledger/escrow.js'
 import { Ledger } from '../ledger/ledger.js'
 import { createSigner } from '../ledger/signer.js'
 import { InputError } from '../problem.js'
 import { readSeed, seedFile } from '../signing-key.js'
-import { createKeyring } from '../vault/keyring.js'
+import type { Storage } from '../storage/storage.js'
+import { createKeyring, type Keyring } from '../vault/keyring.js'
+import { openVault } from '../vault/vault.js'
 import { openStores, STORE_OPTIONS } from './stores.js'
 
-export async function recover(args: string[]): Promise<number> {
+/** `now`: Unix milliseconds. */
+export async function recover(args: string[], now: () => number = Date.now): Promise<number> {
   const { values } = parseArgs({
     args,
     options: {
@@ -20,46 +23,75 @@ export async function recover(args: string[]): Promise<number> {
       site: { type: 'string' },
       escrow: { type: 'string', default: process.env.AVOW_ESCROW || '' },
       'new-epoch': { type: 'boolean', default: false },
+      force: { type: 'boolean', default: false },
     },
   })
   if (!values['new-epoch'])
     throw new InputError('--new-epoch', 'to be given: nothing else can be done about a lost log')
   if (!values.site) throw new InputError('--site', 'the site whose log is lost')
-  const { site } = values
   const keyring = createKeyring(readKeys(process.env))
-  const folder = values.escrow || path.join(values.data, 'escrow')
   const storage = await openStores(values)
+  const escrows = new Map<string, Escrow>()
   try {
-    const logs = await storage.logs()
-    if (!logs.includes(site))
-      throw new InputError('--site', `one of ${logs.join(', ') || 'none: this data holds no log'}`)
-    const [newest = site] = epochsOf(site, logs)
-    const { origin, log } = await storage.openLog(newest, null)
-    const oldEscrow = openFileEscrow(folder, newest, 'recover')
-    const stored = await log.head()
-    // The head that was published last is what outsiders hold; the stored one may be an older copy.
-    const escrowed = oldEscrow.highest()
-    oldEscrow.close()
-    const old =
-      escrowed && escrowed.size >= stored.size
-        ? { origin, size: escrowed.size, root: escrowed.root }
-        : { origin, size: stored.size, root: encodeBase64(stored.root) }
-    if (old.size === 0) throw new InputError('--site', 'a log with entries: this one is new')
-    const name = nextEpoch(site, logs)
-    const signer = createSigner(
-      `${origin.replace(/\.e\d+$/, '')}.e${name.split('.e').at(-1)}`,
-      readSeed(seedFile(values.data, site), false),
-    )
-    const { log: store } = await storage.openLog(name, signer.name)
-    const escrow = openFileEscrow(folder, name, 'recover')
-    const ledger = await Ledger.open({ log: name, store, signer, keyring, escrow, now: Date.now, warn: console.error })
-    await ledger.append(epochDraft(old))
-    escrow.close()
-    console.log(
-      `${name} goes on from ${newest} at ${old.size} entries. Tell whoever watches the log its new key:\n${signer.vkey}`,
-    )
+    await openVault(storage, keyring)
+    const folder = values.escrow || path.join(values.data, 'escrow')
+    const escrowOf = (log: string) => {
+      const escrow = escrows.get(log) ?? openFileEscrow(folder, log, 'recover')
+      escrows.set(log, escrow)
+      return escrow
+    }
+    const seed = () => readSeed(seedFile(values.data, values.site!), false)
+    console.log(await startEpoch(values.site, { storage, keyring, escrowOf, seed, now, isForced: values.force }))
     return 0
   } finally {
+    for (const escrow of escrows.values()) escrow.close()
     await storage.close()
   }
+}
+
+interface Recovery {
+  readonly storage: Storage
+  readonly keyring: Keyring
+  readonly escrowOf: (log: string) => Escrow
+  readonly seed: () => Uint8Array
+  readonly now: () => number
+  /** Whether a log that lacks nothing is given up, too. */
+  readonly isForced: boolean
+}
+
+/** Begins the site's next epoch, or the one that an interrupted run left without an entry. Answers what to tell. */
+async function startEpoch(site: string, recovery: Recovery): Promise<string> {
+  const { storage, keyring, escrowOf, seed } = recovery
+  const logs = await storage.logs()
+  if (!logs.includes(site))
+    throw new InputError('--site', `one of ${logs.join(', ') || 'none: this data holds no log'}`)
+  let earliest = 0
+  // What is wrong with the old log is why this runs: it need not be told once more.
+  const common = { keyring, now: () => Math.max(recovery.now(), earliest), warn: () => {} }
+  const partsOf = async (log: string, origin: string | null) => {
+    const opened = await storage.openLog(log, origin)
+    return { ...common, log, store: opened.log, signer: createSigner(opened.origin, seed()), escrow: escrowOf(log) }
+  }
+  const ledgers = await openEpochs(epochsOf(site, logs), (log) => partsOf(log, null))
+  const isInterrupted = isUnbegun(ledgers)
+  const [newest] = ledgers
+  const old = isInterrupted ? ledgers[1] : newest
+  if (!newest || !old) throw new Error(`no log of ${site} was opened`)
+  const escrowed = escrowOf(old.log).highest()
+  // What was published last is what outsiders hold. A log that is no fork has all of it, and perhaps more.
+  const last = old.fork !== null && escrowed ? escrowed : { ...old.head, root: encodeBase64(old.head.root) }
+  if (last.size === 0) throw new InputError('--site', 'a log with entries: this one is new')
+  if (old.fork === null && !isInterrupted && !recovery.isForced) {
+    throw new Error(
+      `there is nothing to recover: the log ${old.log} stands at ${last.size} entries, and holds all that was published. ` +
+        'To give it up all the same, add --force',
+    )
+  }
+  // Times of recording don't decrease within a site, whatever became of the clock.
+  earliest = Math.max(old.head.recordedAt, escrowed?.recordedAt ?? 0)
+  const name = isInterrupted ? newest.log : nextEpoch(site, logs)
+  const origin = `${old.origin.replace(/\.e\d+$/, '')}.e${name.split('.e').at(-1)}`
+  const ledger = isInterrupted ? newest : await Ledger.open({ ...(await partsOf(name, origin)), earlier: ledgers })
+  await ledger.append(epochDraft({ origin: old.origin, size: last.size, root: last.root }))
+  return `${name} goes on from ${old.log} at ${last.size} entries. Tell whoever watches the log its new key:\n${ledger.vkey}`
 }

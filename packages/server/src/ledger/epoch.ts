@@ -3,7 +3,7 @@
  * given. The old one stays served and is never appended to.
  */
 import { createHash } from 'node:crypto'
-import type { Draft } from './ledger.js'
+import { type Draft, Ledger, type LedgerParts } from './ledger.js'
 
 /** A site's logs among all, the newest epoch first: `<site>.e3`, `<site>.e2`, `<site>`. The first is there even when new. */
 export function epochsOf(site: string, logs: readonly string[]): string[] {
@@ -25,3 +25,22 @@ export function epochDraft(old: { origin: string; size: number; root: string }):
   const digest = createHash('sha256').update(`avow/epoch/v1/${old.origin}/${old.size}`).digest()
   return { key: digest.subarray(0, 16), fingerprint: digest, compose: () => ({ kind: 'epoch', ...old }) }
 }
+
+/**
+ * Opens a site's logs, named the newest epoch first, and answers them in this order. The oldest is opened first: what was
+ * forgotten in an earlier one is carried out by the newer ones, which have its tombstones.
+ */
+export async function openEpochs(
+  names: readonly string[],
+  partsOf: (log: string) => Promise<Omit<LedgerParts, 'earlier'>>,
+): Promise<Ledger[]> {
+  const ledgers: Ledger[] = []
+  for (const name of [...names].reverse()) {
+    ledgers.unshift(await Ledger.open({ ...(await partsOf(name)), earlier: [...ledgers] }))
+  }
+  return ledgers
+}
+
+/** Whether the newest epoch was made, and whoever made it died before its first entry. Anything else must not become that. */
+export const isUnbegun = ([newest, ...earlier]: readonly Ledger[]): boolean =>
+  earlier.length > 0 && newest?.head.size === 0 && newest.fork === null

@@ -1,10 +1,14 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { verifyConsistency, verifyInclusion } from '../merkle/proof.js'
 import { leafHash } from '../merkle/tree.js'
 import { VerificationError } from '../merkle/verification-error.js'
 import { createMemoryStorage } from '../storage/memory.js'
-import type { LogStore } from '../storage/storage.js'
+import { openSqliteStorage } from '../storage/sqlite.js'
+import { type LogStore, UnavailableError } from '../storage/storage.js'
+import { testFolder } from '../test-folder.js'
 import { createKeyring } from '../vault/keyring.js'
 import { openCheckpoint } from './checkpoint.js'
 import { createMemoryEscrow } from './escrow.js'
@@ -47,6 +51,8 @@ const draft = (key: string, said = key, subject = 'ann'): Draft => ({
     identity: { key },
   }),
 })
+
+const at = (...indexes: number[]) => indexes.map((index) => ({ log: 'site', index }))
 
 /** Every entry is proved against the newest checkpoint, with the public key alone. */
 async function verifyEverything(ledger: Ledger) {
@@ -199,7 +205,7 @@ describe('forgetting', () => {
   test('erasing takes both parts, leaves a tombstone, and every proof stays true', async () => {
     const { ledger } = await testLedger()
     await Promise.all(['a', 'b', 'c'].map((key) => ledger.append(draft(key, key, 'ann'))))
-    await ledger.erase([1], 'erase', 'GDPR 17(1)(b)')
+    await ledger.erase(at(1), 'erase', 'GDPR 17(1)(b)')
     expect(await ledger.open([1])).toEqual([])
     expect(await ledger.findSubject(bytesOf('ann', 16))).toEqual([0, 2])
     const [tombstone] = await ledger.tombstones()
@@ -215,7 +221,7 @@ describe('forgetting', () => {
   test('unlinking takes the identity and keeps the evidence, which nobody finds by the subject any more', async () => {
     const { ledger } = await testLedger()
     await ledger.append(draft('a', 'granted'))
-    await ledger.erase([0], 'unlink', 'objection')
+    await ledger.erase(at(0), 'unlink', 'objection')
     const [opened] = await ledger.open([0])
     expect([opened?.evidence, opened?.identity]).toEqual([{ said: 'granted', recordedAt: 1000 }, null])
     expect(await ledger.findSubject(bytesOf('ann', 16))).toEqual([])
@@ -225,9 +231,9 @@ describe('forgetting', () => {
   test('unlinking and then erasing leaves two tombstones and nothing to open', async () => {
     const { ledger } = await testLedger()
     await ledger.append(draft('a'))
-    await ledger.erase([0], 'unlink', 'objection')
-    await ledger.erase([0], 'erase', 'request')
-    await ledger.erase([0], 'unlink', 'too late')
+    await ledger.erase(at(0), 'unlink', 'objection')
+    await ledger.erase(at(0), 'erase', 'request')
+    await ledger.erase(at(0), 'unlink', 'too late')
     expect(await ledger.open([0])).toEqual([])
     expect((await ledger.tombstones()).map(({ body }) => body.grade)).toEqual(['unlink', 'erase'])
   })
@@ -235,15 +241,15 @@ describe('forgetting', () => {
   test('erasing twice leaves one tombstone; what is no consent is passed over', async () => {
     const { ledger } = await testLedger()
     await ledger.append(draft('a'))
-    await ledger.erase([0, 0, 99], 'erase', 'request')
-    await ledger.erase([0, 1], 'erase', 'request')
+    await ledger.erase(at(0, 0, 99), 'erase', 'request')
+    await ledger.erase(at(0, 1), 'erase', 'request')
     expect(ledger.head.size).toBe(2)
   })
 
   test('a submission repeated after its erasure brings nobody back', async () => {
     const { ledger } = await testLedger()
     await ledger.append(draft('a'))
-    await ledger.erase([0], 'erase', 'request')
+    await ledger.erase(at(0), 'erase', 'request')
     await expect(ledger.append(draft('a'))).rejects.toThrow(ErasedError)
     await expect(ledger.append(draft('a', 'other'))).rejects.toThrow(ErasedError)
   })
@@ -253,34 +259,98 @@ describe('forgetting', () => {
     await Promise.all(['a', 'b'].map((key) => ledger.append(draft(key))))
     const forget = log.forget.bind(log)
     log.forget = () => Promise.reject(new Error('killed'))
-    await expect(ledger.erase([0], 'erase', 'request')).rejects.toThrow('killed')
+    await expect(ledger.erase(at(0), 'erase', 'request')).rejects.toThrow('killed')
     log.forget = forget
     expect(await ledger.open([0])).toHaveLength(1)
     expect(await (await Ledger.open(parts)).open([0])).toEqual([])
   })
 
-  test('so is one whose tombstone was committed and never reached the escrow', async () => {
+  test('so is one whose node died before its head reached the escrow, though another node took that head up', async () => {
     const { parts, ledger, log } = await testLedger()
     await ledger.append(draft('a'))
-    const before = createMemoryEscrow()
-    await before.put(ledger.head, [])
-    const forget = log.forget.bind(log)
-    log.forget = () => Promise.reject(new Error('killed'))
-    await expect(ledger.erase([0], 'erase', 'request')).rejects.toThrow('killed')
-    log.forget = forget
-    expect(await (await Ledger.open({ ...parts, escrow: before })).open([0])).toEqual([])
-    expect(before.highest()?.size).toBe(2)
+    const other = await Ledger.open(parts)
+    const put = parts.escrow.put
+    parts.escrow.put = () => Promise.reject(new Error('killed'))
+    await expect(ledger.erase(at(0), 'erase', 'request')).rejects.toThrow('killed')
+    parts.escrow.put = put
+    Object.assign(log, { isShared: true })
+    expect((await other.latest()).size).toBe(2)
+    expect(parts.escrow.highest()?.size).toBe(2)
+    expect(await other.open([0])).toHaveLength(1)
+    expect(await (await Ledger.open(parts)).open([0])).toEqual([])
+  })
+
+  test('one that died before its tombstone was appended was promised to nobody, and can be asked for again', async () => {
+    const { parts, ledger, log } = await testLedger()
+    await ledger.append(draft('a'))
+    const append = log.append.bind(log)
+    log.append = () => Promise.reject(new Error('killed'))
+    await expect(ledger.erase(at(0), 'erase', 'request')).rejects.toThrow('killed')
+    log.append = append
+    const again = await Ledger.open(parts)
+    expect(await again.open([0])).toHaveLength(1)
+    await again.erase(at(0), 'erase', 'request')
+    expect(await again.open([0])).toEqual([])
+    expect(await again.tombstones()).toHaveLength(1)
+  })
+
+  test('where the escrow takes no tombstone, none is appended', async () => {
+    const { parts, ledger } = await testLedger()
+    await ledger.append(draft('a'))
+    parts.escrow.putTombstones = () => Promise.reject(new Error('escrow full'))
+    await expect(ledger.erase(at(0), 'erase', 'request')).rejects.toThrow('escrow full')
+    expect(ledger.head.size).toBe(1)
+    expect(await ledger.open([0])).toHaveLength(1)
+  })
+
+  test('an erasure whose rest could not be cleared from the files fails, and asked for again it clears them', async () => {
+    const folder = testFolder()
+    const storage = await openSqliteStorage(folder)
+    const { ledger } = await testLedger({ store: (await storage.openLog('site', signer.name)).log })
+    await ledger.append(draft('a'))
+    const isScrubDue = () => {
+      const vault = new Database(join(folder, 'vault.db'), { readonly: true })
+      const due = vault.prepare("SELECT count(*) FROM vault_values WHERE name = 'scrub-due'").pluck().get()
+      vault.close()
+      return due === 1
+    }
+    const reader = new Database(join(folder, 'vault.db'))
+    reader.exec('BEGIN')
+    reader.prepare('SELECT count(*) FROM vault').get()
+    await expect(ledger.erase(at(0), 'erase', 'request')).rejects.toThrow(UnavailableError)
+    // Nothing is left to forget, but not all is gone: that is no success.
+    await expect(ledger.erase(at(0), 'erase', 'request')).rejects.toThrow(UnavailableError)
+    expect(isScrubDue()).toBe(true)
+    reader.close()
+    await ledger.erase(at(0), 'erase', 'request')
+    expect(isScrubDue()).toBe(false)
+    await storage.close()
+  })
+
+  test('an escrow that is new to a log is told of all that was erased', async () => {
+    const { parts, ledger } = await testLedger()
+    await Promise.all(['a', 'b'].map((key) => ledger.append(draft(key))))
+    await ledger.erase(at(0), 'unlink', 'objection')
+    await ledger.erase(at(1), 'erase', 'request')
+    const escrow = createMemoryEscrow()
+    await Ledger.open({ ...parts, escrow })
+    expect(escrow.tombstones()).toEqual([
+      { log: 'site', index: 0, grade: 'unlink' },
+      { log: 'site', index: 1, grade: 'erase' },
+    ])
   })
 
   test('an older vault brings nobody back: the escrow knows what was erased', async () => {
     const { parts, ledger, log } = await testLedger()
     await ledger.append(draft('a'))
     const row = await log.vaultRow(0)
-    await ledger.erase([0], 'erase', 'request')
+    await ledger.erase(at(0), 'erase', 'request')
     const vaultRow = log.vaultRow.bind(log)
     // The vault as it was before: the record's secrets are back, the tombstone's are not there yet.
     let forgotten = false
     log.vaultRow = async (index) => (forgotten ? vaultRow(index) : index === 0 ? row : null)
+    log.vaultSize = async () => 1
+    log.findKey = async () => null
     log.forget = async (changes) => {
       expect(changes).toMatchObject([{ index: 0, grade: 'erase' }])
       forgotten = true
@@ -293,7 +363,7 @@ describe('forgetting', () => {
     const storage = createMemoryStorage()
     const { parts, ledger } = await testLedger({ store: (await storage.openLog('site', signer.name)).log })
     await Promise.all(Array.from({ length: 30 }, (_, i) => ledger.append(draft(`key ${i}`))))
-    await ledger.erase([3], 'erase', 'request')
+    await ledger.erase(at(3), 'erase', 'request')
     const [fresh, old] = [new Uint8Array(32).fill(7), new Uint8Array(32).fill(1)]
     const alone = createKeyring([fresh])
     await expect((await Ledger.open({ ...parts, keyring: alone })).open([0])).rejects.toThrow(/wrapped with key/)
@@ -311,7 +381,7 @@ describe('the fork guard', () => {
   test('a log behind its escrow is read, not appended to, and the cure is said', async () => {
     const { parts, ledger } = await testLedger()
     await ledger.append(draft('a'))
-    await parts.escrow.put({ ...ledger.head, size: 5 }, [])
+    await parts.escrow.put({ ...ledger.head, size: 5 })
     const { ledger: restored } = await testLedger(parts)
     expect(restored.fork).toMatch(/stands at 1 entries, and 5 were published.*recover --new-epoch/)
     await expect(restored.append(draft('b'))).rejects.toThrow(ForkError)
@@ -322,7 +392,8 @@ describe('the fork guard', () => {
     const { parts, ledger } = await testLedger()
     await Promise.all(['a', 'b'].map((key) => ledger.append(draft(key))))
     // What an erasure and later entries left in the escrow, after this copy was made.
-    await parts.escrow.put({ ...ledger.head, size: 9 }, [{ index: 0, grade: 'erase' }])
+    await parts.escrow.putTombstones([{ log: 'site', index: 0, grade: 'erase' }])
+    await parts.escrow.put({ ...ledger.head, size: 9 })
     const { ledger: restored } = await testLedger(parts)
     expect(restored.fork).not.toBeNull()
     expect((await restored.open([0, 1])).map(({ index }) => index)).toEqual([1])

@@ -12,7 +12,7 @@ import { Auditor } from './auditor.js'
 import { encodeBase64 } from './base64.js'
 import { formatCheckpoint, openCheckpoint } from './checkpoint.js'
 import type { Escrow, EscrowedTombstone } from './escrow.js'
-import { type Composed, type OpenedConsent, type OpenedTombstone, Sealer, type Tombstone } from './sealer.js'
+import { type Composed, type OpenedConsent, type OpenedTombstone, Sealer } from './sealer.js'
 import type { Signer } from './signer.js'
 
 export type { Composed, OpenedConsent, OpenedTombstone } from './sealer.js'
@@ -22,6 +22,9 @@ const BATCH_LIMIT = 1024
 
 /** Entries looked at in one step of work that walks the whole log, so that requests are answered in between. */
 const WALK_STEP = 1024
+
+/** Records read at the same time: thousands at once would queue for the few connections until the last ones give up. */
+const OPEN_STEP = 32
 
 /** What is to be appended. */
 export interface Draft {
@@ -39,6 +42,13 @@ export interface Appended {
   readonly repeated: boolean
   /** A consent that was appended just now, so that it needn't be read back. */
   readonly opened: OpenedConsent | null
+}
+
+/** Where a record is. */
+export interface Place {
+  /** Name of the log: this one, or an earlier epoch of it. */
+  readonly log: string
+  readonly index: number
 }
 
 /** A key was used before, for something else. */
@@ -63,6 +73,8 @@ export interface LedgerParts {
   readonly signer: Signer
   readonly keyring: Keyring
   readonly escrow: Escrow
+  /** Earlier epochs of this log: what is forgotten of them has its tombstones here. */
+  readonly earlier?: readonly Ledger[]
   /** Unix milliseconds. */
   readonly now: () => number
   /** Entries in one commit at most; 1 is for measuring what batches are worth. */
@@ -90,14 +102,14 @@ export class Ledger {
   readonly #parts: LedgerParts
   readonly #sealer: Sealer
   readonly #auditor: Auditor
+  /** This one and those of earlier epochs, by name. */
+  readonly #logs: ReadonlyMap<string, Ledger>
   #head: Head
   #edge: TileEdge
   /** Why nothing may be appended; null while all is well. */
   #fork: string | null = null
   #waiting: Waiting[] = []
   #writing: Promise<void> | null = null
-  /** Tombstones in the log that the escrow could not take yet: they go with the next head, which covers them. */
-  #owed: EscrowedTombstone[] = []
   #tellGrown: () => void = () => {}
 
   private constructor(parts: LedgerParts, head: Head, edge: TileEdge) {
@@ -105,6 +117,7 @@ export class Ledger {
     this.#parts = parts
     this.#sealer = new Sealer(parts.log, parts.keyring)
     this.#auditor = new Auditor((level, n) => parts.store.tile(level, n))
+    this.#logs = new Map([this, ...(parts.earlier ?? [])].map((ledger) => [ledger.log, ledger]))
     this.#head = head
     this.#edge = edge
   }
@@ -133,10 +146,11 @@ export class Ledger {
     const lost = head.size - (await store.vaultSize())
     if (lost > 0)
       warn(`the vault of ${log} is older than its ledger: the last ${lost} entries can't be opened any more`)
-    const unescrowed = await ledger.#finishErasures()
-    // What was committed and not yet escrowed when the process died is as good as any other head. Its tombstones too: they
-    // are looked for past the escrowed head alone, so that nothing else would remember them under an older vault.
-    if (head.size > 0 && (head.size !== escrowed?.size || unescrowed.length > 0)) await escrow.put(head, unescrowed)
+    // An escrow that is new, to a log that isn't: the next older vault is to bring nobody back either.
+    if (!escrowed && head.size > 0) await escrow.putTombstones(await ledger.#standingTombstones())
+    await ledger.#finishErasures(lost > 0)
+    // What was committed and not yet escrowed when the process died is as good as any other head.
+    if (head.size > 0 && head.size !== escrowed?.size) await escrow.put(head)
     return ledger
   }
 
@@ -204,7 +218,6 @@ export class Ledger {
     const { store, escrow, signer, now } = this.#parts
     if (this.#fork !== null) throw new ForkError(this.#fork)
     let answers: Answer[] = []
-    let tombstones: EscrowedTombstone[] = []
     // As it is now: `latest` may move on while the store is waited for.
     const [assumed, assumedEdge] = [this.#head, this.#edge]
     let edge = assumedEdge
@@ -214,11 +227,10 @@ export class Ledger {
     const keys = waiting.map(({ draft }) => draft.key)
     const written = await store.append(keys, assumed.size, (standing) => {
       answers = []
-      tombstones = []
       this.#requireNoFork(standing, assumed, escrowed)
       const before = standing.edge ? edgeOf(standing) : assumedEdge
       const recordedAt = Math.max(now(), standing.head.recordedAt)
-      const composing = this.#compose(waiting, standing, recordedAt, answers, tombstones)
+      const composing = this.#compose(waiting, standing, recordedAt, answers)
       if (composing.entries.length === 0) return null
       const grown = before.append(composing.entries.map(({ entry }) => leafHash(entry)))
       edge = grown.edge
@@ -232,10 +244,7 @@ export class Ledger {
     })
     if (written) {
       // Escrow before publishing. Where it fails the batch stands but isn't published, and the next one starts from it.
-      this.#owed.push(...tombstones)
-      const owed = [...this.#owed]
-      await escrow.put(written.head, owed)
-      this.#owed = this.#owed.filter((tombstone) => !owed.includes(tombstone))
+      await escrow.put(written.head)
       // Only now: a commit that failed must leave the edge where it was. `latest` may have moved on further.
       if (written.head.size > this.#head.size) {
         this.#head = written.head
@@ -261,13 +270,7 @@ export class Ledger {
     throw new ForkError(this.#fork)
   }
 
-  #compose(
-    waiting: readonly Waiting[],
-    standing: Standing,
-    recordedAt: number,
-    answers: Answer[],
-    tombstones: EscrowedTombstone[],
-  ): Composing {
+  #compose(waiting: readonly Waiting[], standing: Standing, recordedAt: number, answers: Answer[]): Composing {
     const composing: Composing = { entries: [], vault: [], documents: [] }
     const known = new Map(standing.known)
     for (const { draft, resolve, reject } of waiting) {
@@ -284,7 +287,6 @@ export class Ledger {
       composing.entries.push(row)
       composing.vault.push({ key, fingerprint, erased: null, ...vault })
       if (composed.kind === 'document') composing.documents.push({ ...composed.document, index })
-      if (composed.kind === 'tombstone') tombstones.push({ index: composed.body.index, grade: composed.body.grade })
       answers.push({ index, answer: () => resolve({ index, repeated: false, opened }) })
     }
     return composing
@@ -303,70 +305,99 @@ export class Ledger {
     }
     // A write that went on meanwhile may have moved this process further than what was read.
     if (head.size <= this.#head.size) return
-    await escrow.put(head, [])
+    await escrow.put(head)
     if (head.size <= this.#head.size) return
     this.#head = head
     this.#edge = edge
   }
 
   /**
-   * Forgets records: appends a tombstone for each, then deletes the secrets. *unlink* takes the identity and keeps the
-   * evidence, *erase* takes both. `ground`: why, for the tombstone. Indexes that hold no consent are passed over.
+   * Forgets records, of earlier epochs too: appends a tombstone for each, then deletes the secrets. *unlink* takes the
+   * identity and keeps the evidence, *erase* takes both. `ground`: why, for the tombstone. Places that hold no consent are
+   * passed over.
    */
-  async erase(indexes: readonly number[], grade: Grade, ground: string): Promise<void> {
-    const { store, escrow, now } = this.#parts
-    const due: number[] = []
-    for (const index of new Set(indexes)) {
-      const row = await store.vaultRow(index)
-      const [entry] = await store.entries(index, index + 1)
-      if (row && entry?.sealed.length === 2 && row.erased !== 'erase' && row.erased !== grade) due.push(index)
-    }
+  async erase(records: readonly Place[], grade: Grade, ground: string): Promise<void> {
+    const { escrow, now } = this.#parts
+    if (this.#fork !== null) throw new ForkError(this.#fork)
+    const due = await this.#due(records.map(({ log, index }) => ({ log, index, grade })))
+    // Asked for again, since its rest could not be cleared from the files: the store makes up for it.
+    if (due.length === 0) return this.#carryOut([])
     // So that the order of tombstones says nothing about whose they are.
     for (let i = due.length - 1; i > 0; i--) {
       const j = randomInt(i + 1)
       ;[due[i], due[j]] = [due[j]!, due[i]!]
     }
+    // First of all: whoever dies from here on, every node knows what is to be looked for.
+    await escrow.putTombstones(due)
     const at = new Date(now()).toISOString()
-    const appended = await Promise.all(due.map((index) => this.append(tombstoneDraft({ at, grade, index, ground }))))
-    // A tombstone that stood already is of an erasure that failed half-way, perhaps before it reached the escrow.
-    const repeated = due.filter((_, i) => appended[i]?.repeated).map((index) => ({ index, grade }))
-    if (repeated.length > 0) await escrow.put(this.#head, repeated)
-    await this.#carryOut(due.map((index) => ({ index, grade })))
+    await Promise.all(due.map((tombstone) => this.append(this.#tombstoneDraft(tombstone, at, ground))))
+    await this.#carryOut(due)
+  }
+
+  /** Those of consents that are not carried out, each once. */
+  async #due(tombstones: readonly EscrowedTombstone[]): Promise<EscrowedTombstone[]> {
+    const due = new Map<string, EscrowedTombstone>()
+    for (const tombstone of tombstones) {
+      const { log, index, grade } = tombstone
+      const ledger = this.#logs.get(log)
+      if (!ledger) throw new Error(`${this.log} knows no log ${log}, in which a record is to be forgotten`)
+      const { store } = ledger.#parts
+      const row = await store.vaultRow(index)
+      if (!row || row.erased === 'erase' || row.erased === grade) continue
+      const [entry] = await store.entries(index, index + 1)
+      if (entry?.sealed.length === 2) due.set(`${log}/${index}/${grade}`, tombstone)
+    }
+    return [...due.values()]
   }
 
   /** Deletes what tombstones say is forgotten. Repeating it changes nothing. */
   async #carryOut(tombstones: readonly EscrowedTombstone[]): Promise<void> {
-    const { store } = this.#parts
-    const changes = []
-    for (const { index, grade } of tombstones) {
-      const row = await store.vaultRow(index)
-      if (!row || row.erased === 'erase' || row.erased === grade) continue
-      changes.push(this.#sealer.forgetting(index, grade, row))
+    const due = await this.#due(tombstones)
+    for (const ledger of this.#logs.values()) {
+      const { store } = ledger.#parts
+      const changes = []
+      for (const { index, grade } of due.filter(({ log }) => log === ledger.log)) {
+        const row = await store.vaultRow(index)
+        if (row) changes.push(ledger.#sealer.forgetting(index, grade, row))
+      }
+      await store.forget(changes)
     }
-    if (changes.length > 0) await store.forget(changes)
   }
 
   /**
    * After a crash between tombstone and deletion the ledger knows more than the vault; after a restored vault the escrow
-   * does, which is asked first since it needs no secret. Nobody comes back either way. Answers those that the escrow lacked.
+   * does. Nobody comes back either way. An erasure that died before its tombstone was appended was promised to nobody: it
+   * is left alone, but for an older vault, which can't tell it from the others.
    */
-  async #finishErasures(): Promise<EscrowedTombstone[]> {
-    await this.#carryOut(this.#parts.escrow.tombstones())
-    // The escrow follows the commit, so only what this node wrote last may hold tombstones that it doesn't: other nodes
-    // may have gone on since, but they finish their own.
-    const { escrow } = this.#parts
-    const from = escrow.ownSize() ?? escrow.highest()?.size ?? 0
-    const found = (await this.tombstones(from, this.#head.size)).map(({ body }) => body)
-    await this.#carryOut(found)
-    return found
+  async #finishErasures(isVaultOlder: boolean): Promise<void> {
+    const { escrow, store } = this.#parts
+    const due = await this.#due(escrow.tombstones())
+    const stands = await Promise.all(due.map((tombstone) => store.findKey(tombstoneDigest(tombstone, this.log).key)))
+    await this.#carryOut(due.filter((_, i) => isVaultOlder || stands[i]))
   }
 
-  /** The tombstones among entries `[start, end)` that can be opened. */
-  async tombstones(start = 0, end = this.#head.size): Promise<OpenedTombstone[]> {
+  /** What the log's own tombstones say, as the escrow keeps it. */
+  async #standingTombstones(): Promise<EscrowedTombstone[]> {
+    const nameOf = new Map([...this.#logs.values()].map(({ origin, log }) => [origin, log]))
+    return (await this.tombstones()).flatMap(({ body: { log: origin = this.origin, index, grade } }) => {
+      const log = nameOf.get(origin)
+      return log === undefined ? [] : [{ log, index, grade }]
+    })
+  }
+
+  #tombstoneDraft(tombstone: EscrowedTombstone, at: string, ground: string): Draft {
+    const { log, index, grade } = tombstone
+    const place = log === this.log ? { index } : { index, log: this.#logs.get(log)!.origin }
+    const body = { at, grade, ground, ...place }
+    return { ...tombstoneDigest(tombstone, this.log), compose: () => ({ kind: 'tombstone', body }) }
+  }
+
+  /** The tombstones in this log that can be opened. */
+  async tombstones(): Promise<OpenedTombstone[]> {
     const { store } = this.#parts
     const found: OpenedTombstone[] = []
-    for (let from = start; from < end; from += WALK_STEP) {
-      const rows = await store.entries(from, Math.min(from + WALK_STEP, end))
+    for (let from = 0; from < this.#head.size; from += WALK_STEP) {
+      const rows = await store.entries(from, Math.min(from + WALK_STEP, this.#head.size))
       for (const [i, row] of rows.entries()) {
         // A tombstone has one sealed body, a consent two parts: the vault is asked for the few that may be one.
         if (row.sealed.length !== 1) continue
@@ -380,13 +411,16 @@ export class Ledger {
   /** The consent records at these indexes, in the same order; what holds none, or was erased whole, is left out. */
   async open(indexes: readonly number[]): Promise<OpenedConsent[]> {
     const { store } = this.#parts
-    const opened = await Promise.all(
-      indexes.map(async (index) => {
-        const [[row], vault] = await Promise.all([store.entries(index, index + 1), store.vaultRow(index)])
-        return row ? this.#sealer.openConsent(index, row, vault) : null
-      }),
-    )
-    return opened.filter((record) => record !== null)
+    const openOne = async (index: number) => {
+      const [[row], vault] = await Promise.all([store.entries(index, index + 1), store.vaultRow(index)])
+      return row ? this.#sealer.openConsent(index, row, vault) : null
+    }
+    const opened: OpenedConsent[] = []
+    for (let start = 0; start < indexes.length; start += OPEN_STEP) {
+      const step = await Promise.all(indexes.slice(start, start + OPEN_STEP).map(openOne))
+      opened.push(...step.filter((record) => record !== null))
+    }
+    return opened
   }
 
   /** What `append` would answer to a repetition; null if the key is not here. Rejects as `append` does. */
@@ -452,10 +486,11 @@ function answerRepeated(
   else resolve({ index: before.index, repeated: true, opened: null })
 }
 
-/** Its key is of what it erases, so that an erasure that is asked for twice has one tombstone. */
-function tombstoneDraft(body: Tombstone): Draft {
-  const digest = createHash('sha256').update(`avow/tombstone/v1/${body.grade}/${body.index}`).digest()
-  return { key: digest.subarray(0, 16), fingerprint: digest, compose: () => ({ kind: 'tombstone', body }) }
+/** Its key is of what it erases, so that an erasure that is asked for twice has one tombstone. `own`: the log it goes to. */
+function tombstoneDigest({ log, index, grade }: EscrowedTombstone, own: string): Pick<Draft, 'key' | 'fingerprint'> {
+  const place = log === own ? `${index}` : `${log}/${index}`
+  const digest = createHash('sha256').update(`avow/tombstone/v1/${grade}/${place}`).digest()
+  return { key: digest.subarray(0, 16), fingerprint: digest }
 }
 
 function forkMessage(log: string, stored: number, published: number): string {

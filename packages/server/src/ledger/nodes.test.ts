@@ -234,7 +234,7 @@ test('what one node appended, the others answer for at once', async () => {
   expect((await b.latest()).size).toBe(1)
   expect(await b.find(draftOf('key').key)).toBe(index)
   expect(await b.append(draftOf('key'))).toMatchObject({ index, repeated: true })
-  await b.erase([index], 'erase', 'request')
+  await b.erase([{ log: b.log, index }], 'erase', 'request')
   expect(await a.open([index])).toEqual([])
   expect((await a.latest()).size).toBe(2)
 })

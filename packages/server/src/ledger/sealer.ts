@@ -19,6 +19,8 @@ export interface Tombstone {
   /** Of the record that was erased. */
   readonly index: number
   readonly ground: string
+  /** Origin of the log that the record is in, where that is another one: an earlier epoch. */
+  readonly log?: string
 }
 
 /** A consent record with what opens it; a part that was erased is null, and so is its secret. */
@@ -72,7 +74,7 @@ export class Sealer {
       case 'tombstone': {
         const secret = randomSecret()
         const entry = encodeEntry({ type: 'tombstone', v: 1, body: commit('body', secret, composed.body) })
-        const sealed = [seal(composed.body, secret, this.#associated('tombstone'))]
+        const sealed = [seal('body', composed.body, secret, this.#associated('tombstone'))]
         return { row: { entry, sealed }, vault: { subject: null, secrets: this.#wrap(index, secret) }, opened: null }
       }
       case 'consent': {
@@ -86,7 +88,10 @@ export class Sealer {
           v: 1,
         })
         const aad = this.#associated('consent')
-        const row = { entry, sealed: [sealText(evidenceText, a, aad), sealText(identityText, b, aad)] }
+        const row = {
+          entry,
+          sealed: [sealText('evidence', evidenceText, a, aad), sealText('identity', identityText, b, aad)],
+        }
         // One wrapping for both: half the cost of two.
         const vault = { subject, secrets: this.#wrap(index, Buffer.concat([a, b])) }
         const secrets = { evidence: a, identity: b }

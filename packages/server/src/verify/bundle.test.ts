@@ -242,6 +242,20 @@ test('an unlinked record still proves its evidence, and hides nothing more', () 
   refused(bundle, 'record 2: evidence is missing')
 })
 
+test('a tombstone for a record of an earlier log is taken as it is, and excuses nothing in this one', () => {
+  const earlier = { grade: 'erase', index: 2, log: 'dash.example/log/earlier' }
+  const { bundle } = testBundle({ tombstone: earlier })
+  expect(verifyBundle(bundle, signer.vkey)).toMatchObject({ erased: 0, records: [{ index: 2 }, { index: 4 }] })
+  Object.assign(bundle.records[0], { evidence: null, identity: null, secrets: { evidence: null, identity: null } })
+  refused(bundle, 'record 2: evidence is missing, and no tombstone says why')
+  // The old log may have been longer than this one is.
+  verifyBundle(testBundle({ tombstone: { ...earlier, index: 7000 } }).bundle, signer.vkey)
+  refused(testBundle({ tombstone: { ...earlier, log: origin } }).bundle, 'tombstone 5 names its own log')
+  for (const log of [null, 7, {}]) {
+    refused(testBundle({ tombstone: { ...earlier, log } }).bundle, 'tombstone 5: log is not text')
+  }
+})
+
 test('a tombstone that is forged, of another record or of no known grade excuses nothing', () => {
   const forge = (change: (tombstone: Loose) => void, wish = { grade: 'erase', index: 2 }) => {
     const { bundle } = testBundle({ tombstone: wish })

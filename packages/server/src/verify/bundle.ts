@@ -164,7 +164,10 @@ function verifyNotice(notice: Bundle['notices'][number], head: Checkpoint) {
   return { index, hash, language }
 }
 
-/** By the index of a record, the gravest grade of erasure that is proven for it. */
+/**
+ * By the index of a record, the gravest grade of erasure that is proven for it. A tombstone may stand for a record of an
+ * earlier log, which it names: it excuses nothing that is missing of this one.
+ */
 function verifyTombstones(bundle: Bundle, head: Checkpoint): Map<number, 'unlink' | 'erase'> {
   const grades = new Map<number, 'unlink' | 'erase'>()
   for (const { index, entry, body, secret, proof } of bundle.tombstones) {
@@ -175,9 +178,14 @@ function verifyTombstones(bundle: Bundle, head: Checkpoint): Map<number, 'unlink
     requireCommitted('body', body, secret, parsed.body, where)
     requireLogged(leafHash(bytes), index, proof, head, where)
     const erased = parseFields(body, `${where}: body`, { index: parseIndex, grade: parseText })
-    if (erased.index >= index) throw new VerificationError(`${where} erases what was not there yet`)
     if (erased.grade !== 'unlink' && erased.grade !== 'erase')
       throw new VerificationError(`${where} has no known grade`)
+    if (Object.hasOwn(body, 'log')) {
+      if (parseText(body.log, `${where}: log`) === head.origin)
+        throw new VerificationError(`${where} names its own log`)
+      continue
+    }
+    if (erased.index >= index) throw new VerificationError(`${where} erases what was not there yet`)
     if (grades.get(erased.index) !== 'erase') grades.set(erased.index, erased.grade)
   }
   return grades

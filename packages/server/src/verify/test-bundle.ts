@@ -36,7 +36,7 @@ export interface Wish {
   readonly subject?: string
   /** Where in the log the policy and the notice stand: before the consents, unless a test wants otherwise. */
   readonly documentsLast?: boolean
-  readonly tombstone?: { grade: string; index: number }
+  readonly tombstone?: { grade: string; index: number; log?: unknown }
 }
 
 export function testBundle(wish: Wish = {}) {
