@@ -14,6 +14,7 @@ import { serve } from '@hono/node-server'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { expect, test } from 'vitest'
 import { createMemoryEscrow } from '../../packages/server/src/ledger/escrow.js'
+import { createKeptCheckpoint } from '../../packages/server/src/ledger/kept-checkpoint.js'
 import { Ledger } from '../../packages/server/src/ledger/ledger.js'
 import { createSigner } from '../../packages/server/src/ledger/signer.js'
 import { TestWitness } from '../../packages/server/src/ledger/test-witness.js'
@@ -99,7 +100,7 @@ async function servedLog() {
   const { publications, close: closeOutsiders } = startOutsiders([ledger], {
     anchor: null,
     witnessing: { witnesses: witnesses.map((one) => ({ ...one, url: one.url! })), isMet, mode: 'open' },
-    keptOf: () => ({ read: () => null, write: () => {} }),
+    keptOf: createKeptCheckpoint,
     outside,
     warn: () => {},
   })

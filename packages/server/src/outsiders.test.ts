@@ -1,14 +1,20 @@
 /** The whole way out: what pages submit is cosigned by strangers, served with their lines, anchored, and checked by the commands. */
 import { EventEmitter } from 'node:events'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import type { Web } from './cli/log-source.js'
 import { verify } from './cli/verify.js'
+import { createMemoryEscrow } from './ledger/escrow.js'
+import { createKeptCheckpoint } from './ledger/kept-checkpoint.js'
+import { Ledger } from './ledger/ledger.js'
+import { createSigner } from './ledger/signer.js'
 import { TestWitness } from './ledger/test-witness.js'
-import type { Outside } from './outsiders.js'
+import { type Outside, realOutside, startOutsiders } from './outsiders.js'
+import { createMemoryStorage } from './storage/memory.js'
+import { testFolder } from './test-folder.js'
 import { SITE, testWorld } from './testing.js'
+import { createKeyring } from './vault/keyring.js'
 import { parseWitnessPolicy } from './verify/policy.js'
 
 const URL_OF_LOG = `https://shop.example/_avow/log/${SITE}`
@@ -64,7 +70,7 @@ async function witnessedWorld(mode: 'open' | 'closed') {
     timeout: () => new AbortController().signal,
     apiKey: '',
   }
-  const folder = mkdtempSync(path.join(tmpdir(), 'avow-outsiders-'))
+  const folder = testFolder()
   const policy = path.join(folder, 'policy')
   writeFileSync(policy, text)
   const check = async (...args: string[]) => {
@@ -109,4 +115,22 @@ test('with the witnesses away, consents are still taken: open serves them, close
     await served(3, 4)
     await avow.close()
   }
+})
+
+test('after a time without witnesses, what was cosigned before it is not served again', async () => {
+  const signer = createSigner('dash.example/log/shop', new Uint8Array(32).fill(9))
+  const ledger = await Ledger.open({
+    log: SITE,
+    store: (await createMemoryStorage().openLog(SITE, signer.name)).log,
+    signer,
+    keyring: createKeyring([new Uint8Array(32).fill(3)]),
+    escrow: createMemoryEscrow(),
+    now: () => 0,
+    warn: () => {},
+  })
+  const kept = createKeptCheckpoint()
+  kept.write('cosigned while there were witnesses')
+  const keptOf = () => kept
+  startOutsiders([ledger], { anchor: null, witnessing: null, keptOf, outside: realOutside, warn: () => {} })
+  expect(kept.read()).toBeNull()
 })

@@ -72,6 +72,9 @@ export function startOutsiders(ledgers: Iterable<Ledger>, options: OutsidersOpti
       ledger.onGrown(() => publication.grown())
       publication.grown()
       stops.push(() => publication.close())
+    } else {
+      // Newer checkpoints are served from now on: should there be witnesses again, the one that is kept would be a step back.
+      options.keptOf(log).forget()
     }
     if (anchor === null) continue
     const checkpoint = async () => {

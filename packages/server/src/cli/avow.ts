@@ -4,6 +4,7 @@ import { kek } from './kek.js'
 import { keys } from './keys.js'
 import { recover } from './recover.js'
 import { serve } from './serve.js'
+import { vault } from './vault.js'
 import { verify } from './verify.js'
 import { watch } from './watch.js'
 
@@ -11,6 +12,7 @@ const PROGRAMS: Readonly<Record<string, (args: string[]) => Promise<number>>> = 
   serve,
   keys,
   kek,
+  vault,
   recover,
   verify,
   watch,
@@ -23,7 +25,8 @@ const USAGE = `avow <command>
                                               make an API key, shown once
   kek create FILE                             make the key that wraps the vault
   kek rotate FILE                             wrap everything with a new one, and destroy the old
-  recover --site SITE --new-epoch             go on after the newest copy of a log is lost
+  vault create                                make a new vault where the old one is lost for good
+  recover --site SITE --new-epoch [--force]   go on after the newest copy of a log is lost
   verify FILE --vkey KEY                      check an evidence bundle or a receipt, offline
   verify URL|FOLDER --vkey KEY                check every entry, every tile and the checkpoint of a log
   verify --consistency OLD NEW --log URL|FOLDER --vkey KEY
@@ -32,7 +35,8 @@ const USAGE = `avow <command>
   watch URL --vkey KEY --state FILE [--interval 60] [--once]
                                               hold on to a log's checkpoint, and tell when it is forked
 
-verify and watch exit with 0 for true, 1 for false, 2 if it could not be checked. AVOW_API_KEY reads a private log.
+verify and watch exit with 0 for true, 1 for false, 2 if it could not be checked; watch with 3 for a log that is only
+behind what it served before. AVOW_API_KEY reads a private log.
 `
 
 // Databases, keys and escrow are this user's alone, whatever folder they are made in.

@@ -1,7 +1,9 @@
 /** `avow serve`: the server alone, from a configuration file and the environment. */
+import { realpathSync } from 'node:fs'
+import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { serve as listen } from '@hono/node-server'
-import { readConfig } from '../config.js'
+import { type Config, readConfig } from '../config.js'
 import { createAvow } from '../main.js'
 import { openStores, STORE_OPTIONS } from './stores.js'
 
@@ -22,16 +24,29 @@ export async function serve(args: string[]): Promise<number> {
     await avow.close()
     throw error
   })
-  const where = config.database ? 'PostgreSQL' : config.data
-  console.log(`avow answers at http://${config.host}:${config.port}, data in ${where}`)
-  for (const { site } of config.sites) console.log(`${site}: verifies with ${avow.vkey(site)}`)
-  await new Promise<void>((resolve) => {
+  // Before it says that it answers: whoever waits for that may tell it to stop at once.
+  const told = new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve())
     process.once('SIGTERM', () => resolve())
   })
+  const where = config.database ? 'PostgreSQL' : config.data
+  console.log(`avow answers at http://${config.host}:${config.port}, data in ${where}`)
+  for (const { site } of config.sites) console.log(`${site}: verifies with ${avow.vkey(site)}`)
+  const warning = escrowWarning(config)
+  if (warning) console.error(warning)
+  await told
   const closed = new Promise((resolve) => server.close(resolve))
   if ('closeIdleConnections' in server) server.closeIdleConnections()
   await closed
   await avow.close()
   return 0
+}
+
+/** What an operator should know of where the escrow is; null where it is well. Both folders are there. */
+export function escrowWarning({ data, database, escrow }: Pick<Config, 'data' | 'database' | 'escrow'>): string | null {
+  // In the folder there is no database to be copied with it.
+  if (database) return null
+  const way = path.relative(realpathSync(data), realpathSync(escrow))
+  if (way === '..' || way.startsWith(`..${path.sep}`) || path.isAbsolute(way)) return null
+  return `warning: the escrow lies in the data folder, so going back to a copy of ${data} would not be noticed: with the server stopped move ${escrow} to another disk, and set AVOW_ESCROW to where it is`
 }

@@ -1,9 +1,9 @@
 /** The command that says by its exit status whether something is true: 0, 1, and never one of them when it could not be checked. */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { TestWitness } from '../ledger/test-witness.js'
+import { testFolder } from '../test-folder.js'
 import { signer, testBundle, testReceipt } from '../verify/test-bundle.js'
 import { logSigner, testEntries, testLog } from '../verify/test-log.js'
 import { UnreachableError } from './log-source.js'
@@ -13,7 +13,7 @@ import { verify } from './verify.js'
 let folder: string
 let printed: string[]
 beforeEach(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'avow-verify-'))
+  folder = testFolder()
   printed = []
 })
 

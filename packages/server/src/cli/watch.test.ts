@@ -1,9 +1,9 @@
 /** The watcher: it never lets go of what it saw, and tells a fork from a bad network. */
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { createSigner } from '../ledger/signer.js'
+import { testFolder } from '../test-folder.js'
 import { logSigner, type TestLog, testEntries, testLog } from '../verify/test-log.js'
 import { LOG_URL, testWeb } from './test-web.js'
 import { watch } from './watch.js'
@@ -14,7 +14,7 @@ let printed: string[]
 let served: TestLog
 let web: ReturnType<typeof testWeb>
 beforeEach(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'avow-watch-'))
+  folder = testFolder()
   state = path.join(folder, 'state')
   printed = []
   served = testLog(testEntries(300))
@@ -23,6 +23,12 @@ beforeEach(() => {
 
 const args = () => [LOG_URL, '--vkey', logSigner.vkey, '--state', state]
 const run = (...more: string[]) => watch([...args(), ...more], web, (line: string) => printed.push(line))
+/** The log as it is, with another checkpoint in front. */
+const serving = (note: string): TestLog => ({
+  ...served,
+  note,
+  files: new Map([...served.files, ['checkpoint', new TextEncoder().encode(note)]]),
+})
 const evidence = () => readdirSync(folder).filter((name) => name.startsWith('state.evidence-'))
 const evidenceTexts = () => evidence().map((name) => readFileSync(path.join(folder, name), 'utf8'))
 
@@ -48,8 +54,18 @@ test.each([
     () => testLog(testEntries(300, 'other ')),
     /^false: fork: two different logs of size 300/,
   ],
-  ['rolled back', () => testLog(testEntries(299)), /^false: rollback: .* had 300 entries, and now serves 299/],
-  ['emptied', () => testLog([]), /^false: rollback: /],
+  [
+    'rolled back',
+    () => testLog(testEntries(299)),
+    /^false: rollback: .* had 300 entries, and now serves 299 without .*tile\/0\/001.p\/44 is missing/,
+  ],
+  [
+    'rolled back and forked',
+    () => serving(testLog(testEntries(299, 'other ')).note),
+    /^false: rollback: .*not a prefix/,
+  ],
+  ['emptied', () => testLog([]), /^false: rollback: .* had 300 entries, and now serves none/],
+  ['emptied in its checkpoint alone', () => serving(testLog([]).note), /^false: rollback: .*, and now serves none/],
 ])('a log that was %s gives 1, and both checkpoints are kept', async (_, other, words) => {
   const first = served.note
   await run('--once')
@@ -76,6 +92,35 @@ test('growth that the log’s own tiles don’t show gives 1', async () => {
   served.files.delete('tile/0/001')
   expect(await run('--once')).toBe(1)
   expect(printed.at(-1)).toContain('fork: tile/0/001 is missing')
+})
+
+test('an older checkpoint of the same log is told as stale, is no fork, and takes no place', async () => {
+  const first = served.note
+  await run('--once')
+  served = serving(testLog(testEntries(299)).note)
+  expect(await run('--once')).toBe(3)
+  expect(printed.at(-1)).toBe(
+    'stale: dash.example/log/shop serves 299 entries, older than the 300 that were seen; consistent with them',
+  )
+  expect(readFileSync(state, 'utf8')).toBe(first)
+  expect(readdirSync(folder)).toEqual(['state'])
+  served = testLog(testEntries(300))
+  expect(await run('--once')).toBe(0)
+})
+
+test('a log that stays stale for ten rounds gives 3; one that catches up in between is only told', async () => {
+  await run('--once')
+  const whole = served
+  const stale = serving(testLog(testEntries(299)).note)
+  let round = 0
+  web.onWait = () => {
+    round++
+    // Nine rounds that are stale and one that is well; then ten, with one between that could not ask and so says nothing.
+    served = round === 10 ? whole : stale
+    web.instead = () => (round === 16 ? new Response('', { status: 500 }) : null)
+  }
+  expect(await run()).toBe(3)
+  expect(round).toBe(21)
 })
 
 test('a bad network is no fork: with --once it could not be asked, else it is asked again', async () => {

@@ -1,7 +1,9 @@
 /**
  * `avow watch URL --vkey KEY --state FILE`: holds on to a log's newest checkpoint and asks, again and again, whether the
  * log has only grown. Anyone can run it: it knows the public key and what is served, nothing else. Exit 1 means that the
- * log was forked or rolled back, and then both checkpoints are kept; 2 that it could not be asked.
+ * log was forked or rolled back, and then both checkpoints are kept; 2 that it could not be asked; 3 that it is stale: an
+ * older checkpoint is served than was seen, of a log that still has all that was seen. That is what a node or a cache that
+ * lags behind looks like, so it ends the watch only if it lasts.
  */
 import { createHash } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
@@ -16,6 +18,9 @@ import { openLogSource, realWeb, UnreachableError, type Web } from './log-source
 
 const INTERVAL_S = '60'
 
+/** Rounds in a row that a log may be stale. One that shows an old checkpoint for ever hides all that came since. */
+const STALE_ROUNDS = 10
+
 interface Watching {
   readonly read: ReadFile
   readonly vkey: string
@@ -23,7 +28,13 @@ interface Watching {
   readonly state: string
 }
 
-/** Answers 1 on a fork or a rollback, 0 once all is well and `--once` was given; else goes on. */
+interface Seen {
+  readonly isStale: boolean
+  /** For whoever runs the watch to read. */
+  readonly line: string
+}
+
+/** Answers 1 on a fork or a rollback, 3 on a log that stays stale, 0 once all is well and `--once` was given; else goes on. */
 export async function watch(args: string[], web: Web = realWeb(), print = console.log): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
@@ -43,9 +54,13 @@ export async function watch(args: string[], web: Web = realWeb(), print = consol
   const vkey = values.vkey
   parseVkey(vkey)
   const watching = { read: openLogSource(url, web), vkey, state: values.state }
+  let staleRounds = 0
   for (;;) {
     try {
-      print(await look(watching))
+      const { isStale, line } = await look(watching)
+      print(line)
+      staleRounds = isStale ? staleRounds + 1 : 0
+      if (isStale && (values.once || staleRounds === STALE_ROUNDS)) return 3
     } catch (error) {
       if (error instanceof VerificationError) {
         print(`false: ${error.message}`)
@@ -60,8 +75,8 @@ export async function watch(args: string[], web: Web = realWeb(), print = consol
   }
 }
 
-/** Asks once. Answers what to tell; throws `VerificationError` for a log that is not what it was. */
-async function look({ read, vkey, state }: Watching): Promise<string> {
+/** Asks once. Throws `VerificationError` for a log that is not what it was. */
+async function look({ read, vkey, state }: Watching): Promise<Seen> {
   const seen = readState(state, vkey)
   // What was received, so that it can be kept even when it isn't what it should be.
   let received: Uint8Array | null = null
@@ -80,22 +95,31 @@ async function look({ read, vkey, state }: Watching): Promise<string> {
     throw new VerificationError(`${error.message}. Kept as evidence: ${kept.join(' and ')}`)
   }
   const { origin, size, note } = newest
+  if (seen && size < seen.size) {
+    const line = `stale: ${origin} serves ${size} entries, older than the ${seen.size} that were seen; consistent with them`
+    return { isStale: true, line }
+  }
   if (note !== seen?.note) writeState(state, note)
-  if (!seen) return `${origin} has ${size} entries; from here on it is watched`
-  return size === seen.size
-    ? `${origin} still has ${size} entries`
-    : `${origin} grew from ${seen.size} to ${size} entries`
+  const line = !seen
+    ? `${origin} has ${size} entries; from here on it is watched`
+    : size === seen.size
+      ? `${origin} still has ${size} entries`
+      : `${origin} grew from ${seen.size} to ${size} entries`
+  return { isStale: false, line }
 }
 
 async function requireGrown(read: ReadFile, seen: Checkpoint, newest: Checkpoint): Promise<void> {
-  if (newest.size < seen.size) {
-    throw new VerificationError(`rollback: ${newest.origin} had ${seen.size} entries, and now serves ${newest.size}`)
-  }
+  const isSmaller = newest.size < seen.size
+  const rollback = `rollback: ${seen.origin} had ${seen.size} entries, and now serves`
+  // Nothing is a prefix of everything: an empty log would prove nothing about what it had.
+  if (isSmaller && newest.size === 0) throw new VerificationError(`${rollback} none`)
   try {
-    await verifyGrowth(read, seen, newest)
+    // Proved by tiles of the larger one, which a log that has lost entries can't serve.
+    await (isSmaller ? verifyGrowth(read, newest, seen) : verifyGrowth(read, seen, newest))
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error
-    throw new VerificationError(`fork: ${error.message}`)
+    const what = isSmaller ? `${rollback} ${newest.size} without showing that it still has the others` : 'fork'
+    throw new VerificationError(`${what}: ${error.message}`)
   }
 }
 

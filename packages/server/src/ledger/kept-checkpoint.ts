@@ -1,6 +1,7 @@
 /** The newest cosigned checkpoint in a file of its own, beside the escrow: after a restart it can be served again. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
 import path from 'node:path'
+import { UnavailableError } from '../storage/storage.js'
 import type { KeptCheckpoint } from './publication.js'
 
 /** One file a node, `<log>.<node>.cosigned`. */
@@ -23,11 +24,23 @@ export function openKeptCheckpoint(folder: string, log: string, node: string): K
       fsyncSync(descriptor)
       closeSync(descriptor)
       renameSync(fresh, file)
-      const parent = openSync(folder, 'r')
-      fsyncSync(parent)
-      closeSync(parent)
+      syncFolder(folder)
+    },
+    forget() {
+      try {
+        rmSync(file, { force: true })
+        syncFolder(folder)
+      } catch (error) {
+        throw new UnavailableError(`${file}: it can't be removed: ${(error as Error).message}`, { cause: error })
+      }
     },
   }
+}
+
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, 'r')
+  fsyncSync(descriptor)
+  closeSync(descriptor)
 }
 
 /** Nothing outlives the process: for tests, and for stores in memory. */
@@ -37,6 +50,9 @@ export function createKeptCheckpoint(): KeptCheckpoint {
     read: () => kept,
     write: (note) => {
       kept = note
+    },
+    forget: () => {
+      kept = null
     },
   }
 }

@@ -1,12 +1,11 @@
 /** Witnesses: what they cosign is served; who is down, wrong or slow raises an alarm and stops nothing, unless it is to. */
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
+import { rmSync } from 'node:fs'
 import { beforeEach, expect, test } from 'vitest'
 import { consistencyProof } from '../merkle/proof.js'
 import { readerOf } from '../merkle/test-trees.js'
 import { leafHash, rootOf } from '../merkle/tree.js'
-import type { Head } from '../storage/storage.js'
+import { type Head, UnavailableError } from '../storage/storage.js'
+import { testFolder } from '../test-folder.js'
 import { openWitnessed, parseWitnessPolicy } from '../verify/policy.js'
 import { testEntries } from '../verify/test-log.js'
 import { formatCheckpoint } from './checkpoint.js'
@@ -276,6 +275,60 @@ test('another node that is ahead is no alarm: its head is cosigned in the next r
   expect(parts.kept.read()).toBe(publication.cosigned?.checkpoint)
 })
 
+test('what was served is never stepped back from by a restart, nor by another mode', async () => {
+  const folder = testFolder()
+  const open = (mode: 'open' | 'closed') =>
+    world({ mode, quorum: 'all', kept: openKeptCheckpoint(folder, 'shop', 'node') })
+  const down = () => new Response('', { status: 500 })
+  const first = open('open')
+  await first.grow(10)
+  expect(await first.open()).toMatchObject({ size: 10 })
+  first.witnesses[0]!.misbehave = down
+  await first.grow(12)
+  expect((await first.publication.served()).size).toBe(12)
+  // While the witness is away: 10 entries are cosigned, and 12 were served.
+  const again = open('open')
+  again.witnesses[0]!.misbehave = down
+  again.current.size = 12
+  expect((await again.publication.served()).size).toBe(12)
+  const closed = open('closed')
+  closed.witnesses[0]!.misbehave = down
+  await closed.grow(12)
+  await expect(closed.publication.served()).rejects.toThrow('no checkpoint of shop is cosigned yet')
+  closed.witnesses[0]!.misbehave = null
+  await closed.pass()
+  expect(await closed.open()).toMatchObject({ size: 12 })
+  expect(await open('closed').open()).toMatchObject({ size: 12 })
+})
+
+test('after an outage a log that never rests is served with cosignatures again', async () => {
+  const { witnesses, publication, grow, current, pass, open } = world({ quorum: 'all' })
+  await grow(10)
+  witnesses[0]!.misbehave = () => new Response('', { status: 500 })
+  await grow(12)
+  expect((await publication.served()).size).toBe(12)
+  witnesses[0]!.misbehave = null
+  // While the witnesses are being asked, the log grows past what they are asked about, and somebody looks.
+  witnesses[1]!.misbehave = async (body) => {
+    current.size++
+    await publication.served()
+    return witnesses[1]!.answer(body)
+  }
+  await pass()
+  await pass()
+  expect(await open()).toMatchObject({ size: publication.cosigned!.size })
+})
+
+test('a cosigned checkpoint that can’t be taken back holds back what is newer', async () => {
+  const folder = testFolder()
+  const { witnesses, publication, grow } = world({ quorum: 'all', kept: openKeptCheckpoint(folder, 'shop', 'node') })
+  await grow(10)
+  witnesses[0]!.misbehave = () => new Response('', { status: 500 })
+  await grow(12)
+  rmSync(folder, { recursive: true })
+  await expect(publication.served()).rejects.toThrow(UnavailableError)
+})
+
 test('a fork is refused by every witness, however well it is signed', async () => {
   all.publication.grown()
   await all.publication.settled()
@@ -285,7 +338,7 @@ test('a fork is refused by every witness, however well it is signed', async () =
 })
 
 test('what was cosigned is served again after a restart, unless it is not what the key signed', async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'avow-cosigned-'))
+  const folder = testFolder()
   const kept = openKeptCheckpoint(folder, 'shop', 'node')
   const first = world({ mode: 'closed', kept })
   first.publication.grown()

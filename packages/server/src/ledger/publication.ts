@@ -10,11 +10,14 @@ import { cosign, type Submitting, WitnessAheadError, WitnessError, type WitnessT
 
 export type WitnessMode = 'open' | 'closed'
 
-/** Where the newest cosigned checkpoint outlives the process. */
+/** Where the newest cosigned checkpoint outlives the process: what is here may be served again after a restart. */
 export interface KeptCheckpoint {
   /** Null where there is none. */
   read(): string | null
+  /** Durable when it returns. */
   write(note: string): void
+  /** Durable when it returns. Throws `UnavailableError` if it can't be: then nothing newer may be served. */
+  forget(): void
 }
 
 export interface PublicationParts {
@@ -49,8 +52,8 @@ export class Publication {
   /** By alias, the size that a witness cosigned last. */
   readonly #seen = new Map<string, number>()
   #cosigned: Head | null = null
-  /** The largest size served: going back would look like a rollback to whoever watches. */
-  #served = 0
+  /** What is served: the newest cosigned head, or a newer one without enough cosignatures. Never replaced by a smaller one. */
+  #served: Head | null = null
   #isFailing = false
   /** Something may have been appended since the run under way began. */
   #isDue = false
@@ -66,7 +69,7 @@ export class Publication {
     if (note === null) return
     try {
       const head = { ...openCheckpoint(note, parts.vkey), checkpoint: note, recordedAt: 0 }
-      if (parts.isMet(this.#aliasesOf(note))) this.#cosigned = head
+      if (parts.isMet(this.#aliasesOf(note))) this.#cosigned = this.#served = head
     } catch (error) {
       parts.warn(`the cosigned checkpoint kept for ${parts.log} is passed over: ${(error as Error).message}`)
     }
@@ -83,21 +86,21 @@ export class Publication {
     return this.#isFailing
   }
 
-  /** The head to serve. Rejects with `UnavailableError` while nothing may be. */
+  /** The head to serve: never smaller than one served before. Rejects with `UnavailableError` while nothing may be. */
   async served(): Promise<Head> {
-    const cosigned = this.#cosigned
     if (this.#parts.mode === 'closed') {
       // Another node may have appended, which only asking tells.
       this.grown()
-      if (cosigned) return cosigned
+      if (this.#served) return this.#served
       throw new UnavailableError(`no checkpoint of ${this.#parts.log} is cosigned yet`)
     }
     const newest = await this.#parts.newest()
-    if (newest.size > (cosigned?.size ?? 0)) this.grown()
-    const isStale = !cosigned || cosigned.size < this.#served || (this.#isFailing && cosigned.size < newest.size)
-    const head = isStale ? newest : cosigned
-    this.#served = Math.max(this.#served, head.size)
-    return head
+    if (newest.size > (this.#cosigned?.size ?? 0)) this.grown()
+    if (this.#served && (!this.#isFailing || newest.size <= this.#served.size)) return this.#served
+    // From here on the one that is kept would look like a rollback to whoever watches, also after a restart.
+    if (this.#served === this.#cosigned) this.#parts.kept.forget()
+    this.#served = newest
+    return newest
   }
 
   /** To be called after each batch, and once at start. Returns at once. */
@@ -190,8 +193,11 @@ export class Publication {
   }
 
   #publish(head: Head): void {
-    // Kept before it is served: what was served once must be there after a restart.
-    this.#parts.kept.write(head.checkpoint)
+    if (head.size >= (this.#served?.size ?? 0)) {
+      // Kept before it is served: what was served once must be there after a restart.
+      this.#parts.kept.write(head.checkpoint)
+      this.#served = head
+    }
     this.#cosigned = head
   }
 
