@@ -6,9 +6,13 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 // The tests read every package's source, so that they need no build.
 const alias = {
   '@avow/sdk/labels': source('packages/sdk/src/labels/index.ts'),
+  '@avow/sdk/testing': source('packages/sdk/src/testing.ts'),
   '@avow/server/verify': source('packages/server/src/verify/bundle.ts'),
   '@avow/server': source('packages/server/src/index.ts'),
 }
+
+/** Time is never what a test is about: on a machine that is busy with others a slow one must not fail. */
+const patience = { testTimeout: 60_000, hookTimeout: 60_000 }
 
 // What drives the built server from outside: `npm run soak`, or the short form that `npm test` runs after the build.
 const soak = {
@@ -21,12 +25,13 @@ export default defineConfig({
     projects: [
       {
         resolve: { alias },
-        test: { name: 'sdk', include: ['packages/sdk/src/**/*.test.{ts,tsx}'], environment: 'happy-dom' },
+        test: { ...patience, name: 'sdk', include: ['packages/sdk/src/**/*.test.{ts,tsx}'], environment: 'happy-dom' },
         oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
       },
       {
         resolve: { alias },
         test: {
+          ...patience,
           name: 'node',
           include: ['packages/server/src/**/*.test.ts', 'demo/src/**/*.test.ts', 'tools/**/*.test.ts'],
         },

@@ -1,12 +1,10 @@
 /** The machine dies right after it said "recorded": what it said stays true. */
-import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { avowSubmission } from '@avow/sdk/testing'
+import type { Notice } from '@avow/sdk/wire'
 import { test as base, expect } from '@playwright/test'
 import { ask } from './support/audit.js'
 import { createDataFolder, type DemoFacts, deleteDataFolder, startDemo } from './support/demo.js'
 import { openCheckpoint, rootOf, verifyLog } from './support/public-log.js'
-
-const manifestFile = new URL('../packages/sdk/dist/manifest.json', import.meta.url)
 
 /** A data folder that outlives the servers of one story. */
 const test = base.extend<{ data: string }>({
@@ -18,41 +16,10 @@ const test = base.extend<{ data: string }>({
   },
 })
 
-function uuidv7(): string {
-  const bytes = randomBytes(16)
-  bytes.writeUIntBE(Date.now(), 0, 6)
-  bytes[6] = 0x70 | (bytes[6]! & 0x0f)
-  bytes[8] = 0x80 | (bytes[8]! & 0x3f)
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}
-
-interface Noticed {
-  readonly hash: string
-  readonly language: string
-  readonly policy: { readonly version: string; readonly hash: string }
-}
-
 /** What a browser would send after *Accept all*. */
 async function submission(demo: DemoFacts) {
-  const notice: Noticed = await (await fetch(`${demo.apiUrl}/v1/sites/${demo.site}/notice?lang=en`)).json()
-  const manifest: { ui: string } = JSON.parse(readFileSync(manifestFile, 'utf8'))
-  return {
-    id: uuidv7(),
-    site: demo.site,
-    secret: randomBytes(16).toString('base64url'),
-    action: 'accept-all',
-    choices: { analytics: true },
-    policy: notice.policy,
-    notice: { hash: notice.hash, language: notice.language },
-    ui: manifest.ui.split('.')[1],
-    layer: 'banner',
-    offered: ['reject-all', 'accept-all'],
-    decidedAt: new Date().toISOString(),
-    ageMs: 0,
-    gpc: null,
-    previous: null,
-    sdk: '0.1.0',
-  }
+  const notice: Notice = await (await fetch(`${demo.apiUrl}/v1/sites/${demo.site}/notice?lang=en`)).json()
+  return avowSubmission(demo.site, notice)
 }
 
 const send = (demo: DemoFacts, body: unknown) =>

@@ -2,11 +2,11 @@
  * Whether a log slows down as it grows: `node bench/growth/run.mjs [--entries 1000000] [--step 100000]`. Submissions go
  * through the application itself, 64 at a time and without HTTP, into SQLite; each step tells its rate and the memory.
  */
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { avowSubmission } from '@avow/sdk/testing'
 import { createAvow, generateKey, openSqliteStorage, openThreadedSqliteStorage, readPolicy } from '@avow/server'
 
 const { values } = parseArgs({
@@ -38,31 +38,10 @@ const avow = await createAvow({
 const notice = await (await avow.app.request('/v1/sites/bench/notice')).json()
 
 let count = 0
-function submission() {
-  const time = Date.now().toString(16).padStart(12, '0')
-  const random = randomBytes(3).toString('hex')
-  return JSON.stringify({
-    id: `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-8${random.slice(3)}-${(count++).toString(16).padStart(12, '0')}`,
-    site: 'bench',
-    secret: randomBytes(16).toString('base64url'),
-    action: 'accept-all',
-    choices: { analytics: true },
-    policy: notice.policy,
-    notice: { hash: notice.hash, language: notice.language },
-    ui: 'abc123',
-    layer: 'banner',
-    offered: ['reject-all', 'accept-all'],
-    decidedAt: new Date().toISOString(),
-    ageMs: 3,
-    gpc: null,
-    previous: null,
-    sdk: '0.1.0',
-  })
-}
-
 async function send(until) {
   while (count < until) {
-    const body = submission()
+    count++
+    const body = JSON.stringify(avowSubmission('bench', notice))
     const headers = { 'content-type': 'application/json', 'content-length': String(body.length) }
     const answer = await avow.app.request('/v1/consents', { method: 'POST', headers, body })
     if (answer.status !== 201) throw new Error(`${answer.status}: ${await answer.text()}`)

@@ -1,12 +1,10 @@
 /** Visitors who decide: submissions as a browser sends them, and what they were answered. */
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
+import { avowSubmission } from '@avow/sdk/testing'
+import type { Notice, Submission } from '@avow/sdk/wire'
 import { PAGE_ORIGIN, type Server, SITE } from './place.js'
 
-export interface Submission {
-  readonly id: string
-  readonly secret: string
-  readonly [field: string]: unknown
-}
+export type { Submission }
 
 /** What a 201 or 200 says. */
 export interface Receipt {
@@ -22,45 +20,15 @@ export interface Acknowledged {
   readonly receipt: Receipt
 }
 
-interface Notice {
-  readonly hash: string
-  readonly language: string
-  readonly policy: { readonly version: string; readonly hash: string }
-}
-
+/** Fields may be given that no browser would send. */
 export type Compose = (more?: Readonly<Record<string, unknown>>) => Submission
-
-function uuidv7(): string {
-  const bytes = randomBytes(16)
-  bytes.writeUIntBE(Date.now(), 0, 6)
-  bytes[6] = 0x70 | (bytes[6]! & 0x0f)
-  bytes[8] = 0x80 | (bytes[8]! & 0x3f)
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}
 
 /** Reads the notice once; each call then makes another visitor's submission, right in everything. */
 export async function composer(server: Server, language = 'en'): Promise<Compose> {
   const answer = await fetch(`${server.url}/v1/sites/${SITE}/notice?lang=${language}`)
   if (!answer.ok) throw new Error(`no notice: ${answer.status}`)
   const notice = (await answer.json()) as Notice
-  return (more = {}) => ({
-    id: uuidv7(),
-    site: SITE,
-    secret: randomBytes(16).toString('base64url'),
-    action: 'accept-all',
-    choices: { analytics: true },
-    policy: notice.policy,
-    notice: { hash: notice.hash, language: notice.language },
-    ui: 'abc123',
-    layer: 'banner',
-    offered: ['reject-all', 'accept-all'],
-    decidedAt: new Date().toISOString(),
-    ageMs: 0,
-    gpc: null,
-    previous: null,
-    sdk: '0.1.0',
-    ...more,
-  })
+  return (more) => avowSubmission(SITE, notice, more as Partial<Submission>)
 }
 
 /** How the subject id is derived (formats.md), in the obvious way. */

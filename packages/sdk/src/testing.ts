@@ -1,6 +1,7 @@
-/** For a host's own browser tests: a choice that is already made. */
+/** For a host's own tests: a choice that is already made, in a browser; and the submission of one, to a server. */
+import { cite, createId, encodeBytes } from './decide/decide.js'
 import { encodeDecision } from './loader/cookie.js'
-import type { Choices } from './wire.js'
+import type { Choices, Notice, Submission } from './wire.js'
 
 /**
  * The cookie of a visitor who chose `choices` under policy `version`, in the shape that browser drivers take:
@@ -16,5 +17,37 @@ export function avowCookie(
     value: encodeURIComponent(encodeDecision(decision)),
     sameSite: 'Lax',
     secure: https,
+  }
+}
+
+const random = (size: number) => crypto.getRandomValues(new Uint8Array(size))
+
+/**
+ * What a browser posts to `/v1/consents` after *Accept all* in the banner, each time another visitor's; `more` makes it
+ * otherwise. `notice` as `/v1/sites/SITE/notice` answers it.
+ */
+export function avowSubmission(
+  site: string,
+  notice: Pick<Notice, 'policy' | 'hash' | 'language'>,
+  more: Partial<Submission> = {},
+  now = Date.now(),
+): Submission {
+  return {
+    id: createId(now, random(10)),
+    site,
+    secret: encodeBytes(random(16)),
+    action: 'accept-all',
+    choices: { analytics: true },
+    policy: notice.policy,
+    notice: cite(notice),
+    ui: 'abc123',
+    layer: 'banner',
+    offered: ['reject-all', 'accept-all'],
+    decidedAt: new Date(now).toISOString(),
+    ageMs: 0,
+    gpc: null,
+    previous: null,
+    sdk: '0.1.0',
+    ...more,
   }
 }
