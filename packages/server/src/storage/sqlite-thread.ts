@@ -60,7 +60,11 @@ export function serve(port: MessagePort, folder: string): void {
       )
       return log(handle).standing(each, assumedSize)
     },
-    commit: (handle: number, batch: PackedBatch) => log(handle).commit(unpackBatch(batch)),
+    commit(handle: number, packed: PackedBatch) {
+      const batch = unpackBatch(packed)
+      log(handle).commit(batch)
+      return log(handle).besides(batch)
+    },
     head: (handle: number) => log(handle).head(),
     rootAt: (handle: number, size: number) => log(handle).rootAt(size),
     reconcile: (handle: number) => log(handle).reconcile(),
@@ -157,6 +161,8 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
   }
 }
 
+const nameOf = (blind: Uint8Array) => Buffer.from(blind.buffer, blind.byteOffset, blind.length).toString('latin1')
+
 type CallOver = <T>(name: string, args: readonly unknown[], moved?: readonly ArrayBuffer[]) => Promise<T>
 
 class DistantLog implements LogStore {
@@ -165,6 +171,11 @@ class DistantLog implements LogStore {
   readonly #call: CallOver
   /** Appends take turns: between its two halves nobody else's may write. */
   #turn: Promise<unknown> = Promise.resolve()
+  /**
+   * By subject, where the entries are of those in the last batch: whoever appends asks this next, and would wait until the
+   * following batch is written.
+   */
+  #recent = new Map<string, readonly number[]>()
 
   constructor(handle: number, call: CallOver) {
     this.#handle = handle
@@ -188,8 +199,20 @@ class DistantLog implements LogStore {
     const batch = build(await this.#ask<Standing>('standing', joined, keySize, assumedSize))
     if (!batch) return null
     const packed = packBatch(batch)
-    await this.#call('commit', [this.#handle, packed], [packed.sizes.buffer, packed.bytes.buffer])
+    const moved = [packed.sizes.buffer, packed.bytes.buffer]
+    const besides = await this.#call<(readonly number[])[]>('commit', [this.#handle, packed], moved)
+    this.#recent = new Map(batch.vault.flatMap(({ subject }, i) => (subject ? [[nameOf(subject), besides[i]!]] : [])))
     return batch
+  }
+
+  async findSubject(subject: Uint8Array): Promise<number[]> {
+    const recent = this.#recent.get(nameOf(subject))
+    return recent ? [...recent] : this.#ask('findSubject', subject)
+  }
+
+  async forget(changes: readonly Forgetting[]) {
+    await this.#ask('forget', changes)
+    this.#recent.clear()
   }
 
   async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
@@ -209,9 +232,7 @@ class DistantLog implements LogStore {
   documents: LogStore['documents'] = () => this.#ask('documents')
   vaultRow: LogStore['vaultRow'] = (index) => this.#ask('vaultRow', index)
   vaultSize: LogStore['vaultSize'] = () => this.#ask('vaultSize')
-  forget: LogStore['forget'] = (changes) => this.#ask('forget', changes)
   findKey: LogStore['findKey'] = (key) => this.#ask('findKey', key)
-  findSubject: LogStore['findSubject'] = (subject) => this.#ask('findSubject', subject)
   recent: LogStore['recent'] = (before, limit) => this.#ask('recent', before, limit)
 }
 

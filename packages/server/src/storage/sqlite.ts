@@ -262,6 +262,11 @@ export class SqliteLog implements LogStore {
     writing(() => this.#ledger.transaction(() => this.#writeLedger(from, batch)).immediate())
   }
 
+  /** For each row of a batch that was committed, its subject's entries; none where it is about nobody. */
+  besides({ head, vault }: Batch): number[][] {
+    return vault.map(({ subject }) => (subject ? this.#finder.subject(subject, head.size) : []))
+  }
+
   async rootAt(size: number) {
     return this.#statements.rootAt.get(this.#site, size) ?? null
   }
