@@ -122,14 +122,15 @@ export function checkSubmission(submission: ParsedSubmission, book: PolicyBook):
   return cited
 }
 
-/** The two parts of a record. The identity part is all that links the evidence to a person. */
+/** The two parts of a record. The identity part is all that links the evidence to a person, `subject` by its id. */
 export function composeRecord(
   submission: ParsedSubmission,
+  subject: string,
   policy: Policy,
   agent: string,
   recordedAtMs: number,
 ): { evidence: Evidence; identity: Identity } {
-  const { id, site, secret, previous, page, ageMs, ...said } = submission
+  const { id, site, previous, ageMs, ...said } = submission
   const decidedAtMs = Date.parse(said.decidedAt)
   const plausible = Math.abs(recordedAtMs - ageMs - decidedAtMs) <= CLOCK_TOLERANCE_MS
   const from = plausible ? decidedAtMs : recordedAtMs
@@ -152,7 +153,7 @@ export function composeRecord(
       validUntil: new Date(from + policy.maxAgeDays * DAY_MS).toISOString(),
     },
     // Address and page are off by default: a path carries names, and nobody needs either to prove consent.
-    identity: { account: null, agent, id, network: null, page: null, previous, subject: subjectOf(site, secret) },
+    identity: { account: null, agent, id, network: null, page: null, previous, subject },
   }
 }
 

@@ -121,20 +121,21 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
     const policy = checkSubmission(submission, site.book)
     const subject = subjectOf(site.name, submission.secret)
     await checkPrevious(site, submission.previous, subject)
+    const blinded = site.blind.subject(subject)
     const agent = agentFamily(c.req.header('user-agent'))
     const appended = await append(site, {
       key: site.blind.submission(submission.id),
       fingerprint: fingerprintOf(submission),
       compose: (recordedAt) => ({
         kind: 'consent',
-        subject: site.blind.subject(subject),
-        ...composeRecord(submission, policy, agent, recordedAt),
+        subject: blinded,
+        ...composeRecord(submission, subject, policy, agent, recordedAt),
       }),
     })
     const ledger = site.logs.get(appended.log)!
     const opened = appended.opened ?? (await ledger.open([appended.index]))[0]
     if (!opened || !isLinked(opened)) throw new Error(`entry ${appended.index} was appended and can't be opened`)
-    const state = stateOf(await recordsBeside(site, subject, opened), site.book.accepts, now())
+    const state = stateOf(await recordsBeside(site, blinded, opened), site.book.accepts, now())
     c.header('cache-control', 'no-store')
     return c.json(
       {
