@@ -12,7 +12,14 @@ import { Auditor } from './auditor.js'
 import { encodeBase64 } from './base64.js'
 import { formatCheckpoint, openCheckpoint } from './checkpoint.js'
 import type { Escrow, EscrowedTombstone } from './escrow.js'
-import { type Composed, type OpenedConsent, type OpenedTombstone, Sealer, type Tombstone } from './sealer.js'
+import {
+  type Composed,
+  type OpenedConsent,
+  type OpenedTombstone,
+  type Sealed,
+  Sealer,
+  type Tombstone,
+} from './sealer.js'
 import type { Signer } from './signer.js'
 
 export type { Composed, OpenedConsent, OpenedTombstone } from './sealer.js'
@@ -29,7 +36,7 @@ export interface Draft {
   readonly key: Uint8Array
   /** 32 bytes; the same key with another fingerprint is a `ConflictError`. */
   readonly fingerprint: Uint8Array
-  /** Called once the time of recording is known, Unix milliseconds. Must not throw. */
+  /** Called once the time of recording is known, Unix milliseconds; again, if another node recorded something later. Must not throw. */
   compose(recordedAt: number): Composed
 }
 
@@ -73,14 +80,22 @@ export interface LedgerParts {
 
 interface Waiting {
   readonly draft: Draft
+  readonly sealed: SealedDraft
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: unknown) => void
+}
+
+interface SealedDraft extends Sealed {
+  readonly recordedAt: number
+  readonly composed: Composed
 }
 
 interface Composing {
   readonly entries: EntryRow[]
   readonly vault: VaultRow[]
   readonly documents: DocumentRow[]
+  /** Of the last entry. */
+  recordedAt: number
 }
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -95,6 +110,8 @@ export class Ledger {
   /** Why nothing may be appended; null while all is well. */
   #fork: string | null = null
   #waiting: Waiting[] = []
+  /** When what arrived last was recorded, Unix milliseconds. */
+  #recordedAt = 0
   #writing: Promise<void> | null = null
   /** Tombstones in the log that the escrow could not take yet: they go with the next head, which covers them. */
   #owed: EscrowedTombstone[] = []
@@ -171,9 +188,17 @@ export class Ledger {
    */
   append(draft: Draft): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ draft, resolve, reject })
+      // Now, while the batch before is being written, and not when it is this one's turn: then nobody would write.
+      const sealed = this.#seal(draft, Math.max(this.#parts.now(), this.#head.recordedAt, this.#recordedAt))
+      this.#recordedAt = sealed.recordedAt
+      this.#waiting.push({ draft, sealed, resolve, reject })
       this.#writing ??= this.#writeAll()
     })
+  }
+
+  #seal(draft: Draft, recordedAt: number): SealedDraft {
+    const composed = draft.compose(recordedAt)
+    return { ...this.#sealer.seal(composed), recordedAt, composed }
   }
 
   /** Has `tell` called after each batch that this process published. It must return at once, and not throw. */
@@ -187,21 +212,30 @@ export class Ledger {
   }
 
   async #writeAll(): Promise<void> {
-    // One turn of the event loop first: requests that are already at the door join the batch.
-    await new Promise<void>((resume) => setImmediate(resume))
-    while (this.#waiting.length > 0) {
+    let published: Answer[] = []
+    do {
+      // One turn of the event loop first: requests that are already at the door join the batch.
+      await new Promise<void>((resume) => setImmediate(resume))
       const batch = this.#waiting.splice(0, this.#parts.batchLimit ?? BATCH_LIMIT)
+      // Answers are made while the next batch is being written: they take as long, and the store would have nothing to do.
+      const before = published
+      const answerBefore = () => {
+        for (const { answer } of before.splice(0)) answer()
+      }
+      published = []
       try {
-        await this.#write(batch)
+        if (batch.length > 0) published = await this.#write(batch, answerBefore)
       } catch (error) {
         for (const { reject } of batch) reject(error)
       }
-    }
+      answerBefore()
+    } while (this.#waiting.length > 0 || published.length > 0)
     this.#writing = null
   }
 
-  async #write(waiting: readonly Waiting[]): Promise<void> {
-    const { store, escrow, signer, now } = this.#parts
+  /** Answers what to answer, once it is published. `meanwhile` is called when the batch is handed to the store. */
+  async #write(waiting: readonly Waiting[], meanwhile: () => void): Promise<Answer[]> {
+    const { store, escrow, signer } = this.#parts
     if (this.#fork !== null) throw new ForkError(this.#fork)
     let answers: Answer[] = []
     let tombstones: EscrowedTombstone[] = []
@@ -217,15 +251,15 @@ export class Ledger {
       tombstones = []
       this.#requireNoFork(standing, assumed, escrowed)
       const before = standing.edge ? edgeOf(standing) : assumedEdge
-      const recordedAt = Math.max(now(), standing.head.recordedAt)
-      const composing = this.#compose(waiting, standing, recordedAt, answers, tombstones)
+      const composing = this.#compose(waiting, standing, answers, tombstones)
+      setImmediate(meanwhile)
       if (composing.entries.length === 0) return null
       const grown = before.append(composing.entries.map(({ entry }) => leafHash(entry)))
       edge = grown.edge
       const { size } = edge
       const checkpoint = signer.sign(formatCheckpoint({ origin: this.origin, size, root: grown.root }))
       return {
-        head: { size, root: grown.root, checkpoint, recordedAt },
+        head: { size, root: grown.root, checkpoint, recordedAt: composing.recordedAt },
         tiles: grown.writes,
         ...composing,
       } satisfies Batch
@@ -246,7 +280,7 @@ export class Ledger {
     }
     // Something repeated may stand in a batch of another process, or in one that was never published.
     if (answers.some(({ index }) => index >= this.#head.size)) await this.#refresh()
-    for (const { answer } of answers) answer()
+    return answers
   }
 
   /** Throws if the store's log isn't the one this process, or anyone who shares its escrow, has seen. */
@@ -264,13 +298,12 @@ export class Ledger {
   #compose(
     waiting: readonly Waiting[],
     standing: Standing,
-    recordedAt: number,
     answers: Answer[],
     tombstones: EscrowedTombstone[],
   ): Composing {
-    const composing: Composing = { entries: [], vault: [], documents: [] }
+    const composing: Composing = { entries: [], vault: [], documents: [], recordedAt: standing.head.recordedAt }
     const known = new Map(standing.known)
-    for (const { draft, resolve, reject } of waiting) {
+    for (const { draft, sealed: early, resolve, reject } of waiting) {
       const { key, fingerprint } = draft
       const before = known.get(hex(key))
       if (before) {
@@ -279,10 +312,13 @@ export class Ledger {
       }
       const index = standing.head.size + composing.entries.length
       known.set(hex(key), { index, fingerprint, erased: null })
-      const composed = draft.compose(recordedAt)
-      const { row, vault, opened } = this.#sealer.seal(composed, index)
+      // Another node may have recorded something later meanwhile: its clock runs ahead, or it was quicker.
+      const sealed = early.recordedAt >= composing.recordedAt ? early : this.#seal(draft, composing.recordedAt)
+      composing.recordedAt = sealed.recordedAt
+      const { row, subject, composed } = sealed
+      const opened = this.#sealer.opened(composed, sealed, index)
       composing.entries.push(row)
-      composing.vault.push({ key, fingerprint, erased: null, ...vault })
+      composing.vault.push({ key, fingerprint, erased: null, subject, secrets: this.#sealer.wrap(sealed, index) })
       if (composed.kind === 'document') composing.documents.push({ ...composed.document, index })
       if (composed.kind === 'tombstone') tombstones.push({ index: composed.body.index, grade: composed.body.grade })
       answers.push({ index, answer: () => resolve({ index, repeated: false, opened }) })

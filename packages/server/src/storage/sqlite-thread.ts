@@ -117,8 +117,8 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
     for (const { reject } of waiting.values()) reject(gone)
     waiting.clear()
   })
-  // What is asked in one turn of the event loop goes over as one message: sixty-four requests that were recorded together
-  // ask the same thing together, and a message costs more than most questions.
+  // What is asked in one go goes over as one message, which costs more than most questions. At once, not at the end of the
+  // turn: what is still to be done in it is done while the thread works.
   let asked: Call[] = []
   let moving: ArrayBuffer[] = []
   const send = () => {
@@ -131,7 +131,7 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
       if (gone) return reject(gone)
       const id = count++
       waiting.set(id, { resolve, reject })
-      if (asked.length === 0) setImmediate(send)
+      if (asked.length === 0) queueMicrotask(send)
       asked.push({ id, name, args })
       moving.push(...moved)
     })
