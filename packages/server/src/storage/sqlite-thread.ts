@@ -35,7 +35,7 @@ interface Answer {
 
 const ERRORS: Readonly<Record<string, new (message: string) => Error>> = { UnavailableError, LockedError }
 
-/** Answers calls for the stores in `folder` until `close` is called. */
+/** Answers calls for the stores in `folder` until the other side closes the port. */
 export function serve(port: MessagePort, folder: string): void {
   const opened = openSqliteStorage(folder)
   const logs: SqliteLog[] = []
@@ -95,7 +95,6 @@ export function serve(port: MessagePort, folder: string): void {
     const answers: Answer[] = []
     for (const call of asked) answers.push(await answerOne(call))
     port.postMessage(answers)
-    if (asked.some(({ name }) => name === 'close')) port.close()
   })
 }
 
@@ -135,7 +134,13 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
       asked.push({ id, name, args })
       moving.push(...moved)
     })
-  await call('ready', [])
+  try {
+    await call('ready', [])
+  } catch (error) {
+    // Else the thread would keep the process that was refused from ending.
+    port.close()
+    throw error
+  }
   return {
     keys: {
       add: (row) => call('addKey', [row]),
@@ -156,6 +161,7 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
     replaceVaultValue: (name, value) => call('replaceVaultValue', [name, value]),
     async close() {
       await call('close', [])
+      // From this side, which ends the thread: it would be heard of before the answer if the other one closed it.
       port.close()
     },
   }
