@@ -142,6 +142,22 @@ describe('the ledger', () => {
     await verifyEverything(ledger)
   })
 
+  test('what can not be composed is rejected alone', async () => {
+    const { ledger } = await testLedger()
+    const broken: Draft = {
+      ...draft('b'),
+      compose() {
+        throw new Error('no such policy')
+      },
+    }
+    const [first, second, third] = await Promise.allSettled(
+      [draft('a'), broken, draft('c')].map((one) => ledger.append(one)),
+    )
+    expect([first, third]).toMatchObject([{ value: { index: 0 } }, { value: { index: 1 } }])
+    expect(second).toMatchObject({ reason: new Error('no such policy') })
+    await verifyEverything(ledger)
+  })
+
   test('the time of recording never decreases, whatever the clock does', async () => {
     let time = 500
     const { ledger } = await testLedger({ now: () => time })

@@ -80,7 +80,7 @@ export interface LedgerParts {
 
 interface Waiting {
   readonly draft: Draft
-  readonly sealed: SealedDraft
+  sealed: SealedDraft | null
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: unknown) => void
 }
@@ -188,11 +188,28 @@ export class Ledger {
    */
   append(draft: Draft): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      // Now, while the batch before is being written, and not when it is this one's turn: then nobody would write.
-      const sealed = this.#seal(draft, Math.max(this.#parts.now(), this.#head.recordedAt, this.#recordedAt))
-      this.#recordedAt = sealed.recordedAt
-      this.#waiting.push({ draft, sealed, resolve, reject })
+      if (this.#waiting.at(-1)?.sealed !== null) setImmediate(() => this.#sealWaiting())
+      this.#waiting.push({ draft, sealed: null, resolve, reject })
       this.#writing ??= this.#writeAll()
+    })
+  }
+
+  /**
+   * Seals what arrived in this turn of the event loop. Not when its batch's turn comes, for then nobody would be writing; and
+   * not each as it arrives, for a processor that does one thing after another takes a fifth less for it.
+   */
+  #sealWaiting(): void {
+    this.#waiting = this.#waiting.filter((waiting) => {
+      if (waiting.sealed) return true
+      try {
+        waiting.sealed = this.#seal(waiting.draft, Math.max(this.#parts.now(), this.#head.recordedAt, this.#recordedAt))
+        this.#recordedAt = waiting.sealed.recordedAt
+        return true
+      } catch (error) {
+        // What can't be composed is nobody else's trouble.
+        waiting.reject(error)
+        return false
+      }
     })
   }
 
@@ -216,6 +233,7 @@ export class Ledger {
     do {
       // One turn of the event loop first: requests that are already at the door join the batch.
       await new Promise<void>((resume) => setImmediate(resume))
+      this.#sealWaiting()
       const batch = this.#waiting.splice(0, this.#parts.batchLimit ?? BATCH_LIMIT)
       // Answers are made while the next batch is being written: they take as long, and the store would have nothing to do.
       const before = published
@@ -313,7 +331,7 @@ export class Ledger {
       const index = standing.head.size + composing.entries.length
       known.set(hex(key), { index, fingerprint, erased: null })
       // Another node may have recorded something later meanwhile: its clock runs ahead, or it was quicker.
-      const sealed = early.recordedAt >= composing.recordedAt ? early : this.#seal(draft, composing.recordedAt)
+      const sealed = early && early.recordedAt >= composing.recordedAt ? early : this.#seal(draft, composing.recordedAt)
       composing.recordedAt = sealed.recordedAt
       const { row, subject, composed } = sealed
       const opened = this.#sealer.opened(composed, sealed, index)
