@@ -1,7 +1,7 @@
 /** A copy from yesterday comes back: nothing is forked, nobody returns, and there is a way on. */
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { createAvow, generateKey, readPolicy } from '@avow/server'
+import { createAvow, generateKey, openSqliteStorage, readPolicy } from '@avow/server'
 import { afterEach, describe, expect, test } from 'vitest'
 import { erase } from './support/failpoints.js'
 import { Observer } from './support/observer.js'
@@ -228,8 +228,10 @@ test('a clock set back is survived: times of recording never decrease, over a re
   place = createPlace()
   const clock = { now: Date.parse('2026-11-23T10:00:00Z') }
   const keys = [generateKey()]
-  const open = () =>
+  const open = async () =>
     createAvow({
+      // From the source: there is no built file yet to start a thread from.
+      storage: await openSqliteStorage(place.data),
       ...{ data: place.data, keys, now: () => clock.now, rateLimit: null, log: () => {} },
       publicUrl: 'https://shop.example/_avow',
       sites: [{ site: SITE, policy: readPolicy(policyFile), origins: ['https://shop.example'], publicLog: true }],

@@ -7,13 +7,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { avowSubmission } from '@avow/sdk/testing'
-import { createAvow, generateKey, openSqliteStorage, openThreadedSqliteStorage, readPolicy } from '@avow/server'
+import { createAvow, generateKey, readPolicy } from '@avow/server'
 
 const { values } = parseArgs({
   options: {
     entries: { type: 'string', default: '1000000' },
     step: { type: 'string', default: '100000' },
-    thread: { type: 'boolean', default: false },
   },
 })
 const [entries, step] = [Number(values.entries), Number(values.step)]
@@ -33,7 +32,6 @@ const avow = await createAvow({
   ],
   rateLimit: null,
   keys: [generateKey()],
-  storage: await (values.thread ? openThreadedSqliteStorage(folder) : openSqliteStorage(folder)),
 })
 const notice = await (await avow.app.request('/v1/sites/bench/notice')).json()
 

@@ -1,4 +1,4 @@
-/** One server of the ingest bench: `node server.mjs PORT KIND FOLDER`, KIND being empty, thread (SQLite in a thread), main (all in one) or single (one commit a request). Says "ready" and its notice. */
+/** One server of the ingest bench: `node server.mjs PORT KIND FOLDER`, KIND being empty, avow, or single (one commit a request). Says what a submission must cite. */
 import { serve } from '@hono/node-server'
 import { Hono } from 'hono'
 
@@ -14,9 +14,7 @@ if (kind === 'empty') {
   })
   listen(app.fetch, {})
 } else {
-  const { createAvow, generateKey, openSqliteStorage, openThreadedSqliteStorage, readPolicy } = await import(
-    '@avow/server'
-  )
+  const { createAvow, generateKey, readPolicy } = await import('@avow/server')
   const avow = await createAvow({
     data: folder,
     publicUrl: `http://127.0.0.1:${port}`,
@@ -30,7 +28,6 @@ if (kind === 'empty') {
     ],
     rateLimit: null,
     keys: [generateKey()],
-    storage: await (kind === 'main' ? openSqliteStorage(folder) : openThreadedSqliteStorage(folder)),
     ...(kind === 'single' ? { batchLimit: 1 } : {}),
   })
   const notice = await (await avow.app.request('/v1/sites/bench/notice')).json()

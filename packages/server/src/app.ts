@@ -1,10 +1,10 @@
 /** The HTTP application: middleware, routes, and how every error is answered. Stores, keys and clock are handed in. */
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { cors } from 'hono/cors'
+import { allowOrigins } from './middleware/allow-origins.js'
 import type { KeyEnv } from './middleware/api-key.js'
 import { createClientAddress } from './middleware/client-address.js'
 import { rateLimit } from './middleware/rate-limit.js'
-import { InputError, notFound, problemAnswer } from './problem.js'
+import { inputErrorOf, notFound, problemAnswer } from './problem.js'
 import { auditRoutes } from './routes/audit.js'
 import { consentRoutes } from './routes/consents.js'
 import { docsRoutes } from './routes/docs.js'
@@ -45,12 +45,7 @@ export function createApp(parts: AppParts): App {
   const create = () => {
     const app = new OpenAPIHono<KeyEnv>({
       defaultHook: (result) => {
-        if (result.success) return
-        const [issue] = result.error.issues
-        // An unknown field is named by its key, everything else by its path.
-        const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : []
-        const field = [...(issue?.path ?? []), ...unknown].join('.') || result.target
-        throw new InputError(field, unknown.length > 0 ? 'no such field' : (issue?.message ?? 'another value'))
+        if (!result.success) throw inputErrorOf(result.error, result.target)
       },
     })
     app.onError((error, c) => problemAnswer(error, c, log))
@@ -62,15 +57,7 @@ export function createApp(parts: AppParts): App {
   }
   const origins = new Set([...sites.values()].flatMap((site) => [...site.origins]))
   const addPublic = (app: OpenAPIHono<KeyEnv>) => {
-    app.use(
-      '/v1/consents',
-      cors({
-        origin: (origin) => (origins.has(origin) ? origin : null),
-        allowMethods: ['POST'],
-        allowHeaders: ['content-type'],
-        maxAge: 86_400,
-      }),
-    )
+    app.use('/v1/consents', allowOrigins(origins))
     scriptRoutes(app, sites, scripts)
     consentRoutes(app, sites, now)
   }

@@ -17,7 +17,7 @@ import { readScripts, type Scripts } from './routes/script.js'
 import type { Site } from './routes/site.js'
 import { readSeed, seedFile } from './signing-key.js'
 import { holdFile } from './storage/held-file.js'
-import { openSqliteStorage } from './storage/sqlite.js'
+import { openThreadedSqliteStorage } from './storage/sqlite-thread.js'
 import type { LogStore, Storage } from './storage/storage.js'
 import { type Blinder, openBlinder } from './vault/blind.js'
 import { createKeyring, type Keyring } from './vault/keyring.js'
@@ -39,7 +39,7 @@ export interface AvowOptions {
   /** Unix milliseconds; the real clock by default. */
   readonly now?: () => number
   readonly log?: (line: string) => void
-  /** SQLite files in `data` by default. */
+  /** SQLite files in `data` by default, in a thread of their own. */
   readonly storage?: Storage
   /** Key-encryption keys of 32 bytes, the newest first: what wraps every secret of the vault. */
   readonly keys: readonly Uint8Array[]
@@ -81,7 +81,7 @@ export interface Avow {
 /** Opens the stores and publishes the policies. Rejects, with the cure in the message, if the data can't be served from. */
 export async function createAvow(options: AvowOptions): Promise<Avow> {
   const now = options.now ?? Date.now
-  const storage = options.storage ?? (await openSqliteStorage(options.data))
+  const storage = options.storage ?? (await openThreadedSqliteStorage(options.data))
   const outsiders: Outsiders[] = []
   const escrows: Escrow[] = []
   const close = async () => {

@@ -2,6 +2,7 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { z } from 'zod'
 import { UnavailableError } from './storage/storage.js'
 import { KeyringError } from './vault/keyring.js'
 
@@ -34,6 +35,15 @@ export class InputError extends Error {
     super(`${field}: expected ${expected}`)
     this.field = field
   }
+}
+
+/** What zod refused, by its first issue. `whole` names the input where the issue is of no field. */
+export function inputErrorOf(error: { readonly issues: readonly z.core.$ZodIssue[] }, whole: string): InputError {
+  const [issue] = error.issues
+  // An unknown field is named by its key, everything else by its path.
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : []
+  const field = [...(issue?.path ?? []), ...unknown].join('.') || whole
+  return new InputError(field, unknown.length > 0 ? 'no such field' : (issue?.message ?? 'another value'))
 }
 
 /** A request that is understood and refused. */

@@ -15,7 +15,9 @@ export async function serve(args: string[]): Promise<number> {
   // What is said on the command line is as good as the environment.
   const env = { ...process.env, AVOW_DATA: values.data, AVOW_DATABASE: values.database, AVOW_VAULT: values.vault }
   const config = readConfig(values.config, env)
-  const avow = await createAvow({ ...config, storage: await openStores(config) })
+  const { database, vault, ...rest } = config
+  // SQLite it opens itself, in a thread, which only a server needs.
+  const avow = await createAvow(database || vault ? { ...rest, storage: await openStores(config) } : rest)
   const server = listen({ fetch: avow.app.fetch, port: config.port, hostname: config.host })
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve)

@@ -18,8 +18,12 @@ class NotInMemory extends Error {}
 export class Auditor {
   readonly #load: LoadTile
   readonly #tiles = new Map<string, Uint8Array>()
-  /** Nodes between the tiles' levels, folded once: those that the proofs of one batch share. */
-  #memory: ReadNode | null = null
+  /** Reads what is in memory alone. It remembers nodes between the tiles' levels: the newest proofs share most of theirs. */
+  readonly #memory: ReadNode = nodeReader((level, n) => {
+    const tile = this.#tiles.get(`${level}/${n}`)
+    if (!tile) throw new NotInMemory()
+    return tile
+  })
 
   constructor(load: LoadTile) {
     this.#load = load
@@ -27,7 +31,6 @@ export class Auditor {
 
   /** Takes tiles that were just written, so that fresh entries are proved without reading them back. */
   remember(tiles: readonly TileRow[]): void {
-    this.#memory = null
     for (const { level, n, hashes } of tiles) {
       const key = `${level}/${n}`
       // Taken out and put back, so that the first key is always the one unused for longest.
@@ -74,11 +77,6 @@ export class Auditor {
 
   /** From memory where all that is needed is there, as for a fresh entry; else from tiles that are loaded first. */
   async #reading<T>(nodes: () => NodeId[], fold: (read: ReadNode) => T): Promise<T> {
-    this.#memory ??= nodeReader((level, n) => {
-      const tile = this.#tiles.get(`${level}/${n}`)
-      if (!tile) throw new NotInMemory()
-      return tile
-    })
     try {
       return fold(this.#memory)
     } catch {

@@ -10,8 +10,15 @@ const URL_SAFE = `${STANDARD.slice(0, 62)}-_`
 const STANDARD_VALUES = valuesOf(STANDARD)
 const URL_SAFE_VALUES = valuesOf(URL_SAFE)
 
+// Node's own encoder is ten times as fast, and every receipt is encoded.
+const inNode =
+  typeof Buffer === 'undefined'
+    ? null
+    : (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+
 /** RFC 4648 §4, padded. */
 export function encodeBase64(bytes: Uint8Array): string {
+  if (inNode) return inNode(bytes).toString('base64')
   return encode(bytes, STANDARD) + '='.repeat((3 - (bytes.length % 3)) % 3)
 }
 
@@ -24,7 +31,7 @@ export function decodeBase64(text: string): Uint8Array {
 
 /** RFC 4648 §5, not padded. */
 export function encodeBase64url(bytes: Uint8Array): string {
-  return encode(bytes, URL_SAFE)
+  return inNode ? inNode(bytes).toString('base64url') : encode(bytes, URL_SAFE)
 }
 
 export function decodeBase64url(text: string): Uint8Array {
@@ -32,11 +39,6 @@ export function decodeBase64url(text: string): Uint8Array {
 }
 
 function encode(bytes: Uint8Array, alphabet: string): string {
-  // Node's own is ten times as fast, and every receipt is encoded.
-  if (typeof Buffer !== 'undefined') {
-    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-    return alphabet === URL_SAFE ? buffer.toString('base64url') : buffer.toString('base64').replace(/=+$/, '')
-  }
   let text = ''
   for (let at = 0; at < bytes.length; at += 3) {
     const left = bytes.length - at

@@ -54,6 +54,10 @@ const draft = (key: string, said = key, subject = 'ann'): Draft => ({
 
 const at = (...indexes: number[]) => indexes.map((index) => ({ log: 'site', index }))
 
+/** The same store, as one that other processes append to. */
+const asShared = (log: LogStore): LogStore =>
+  new Proxy(log, { get: (target, name) => (name === 'isShared' ? true : Reflect.get(target, name).bind(target)) })
+
 /** Every entry is proved against the newest checkpoint, with the public key alone. */
 async function verifyEverything(ledger: Ledger) {
   const { size, root } = openCheckpoint(ledger.head.checkpoint, signer.vkey)
@@ -109,6 +113,55 @@ describe('the ledger', () => {
     const [conflict, other] = await Promise.allSettled([ledger.append(draft('a', 'denied')), ledger.append(draft('b'))])
     expect(conflict.status === 'rejected' && conflict.reason).toBeInstanceOf(ConflictError)
     expect(other.status === 'fulfilled' && other.value.index).toBe(1)
+  })
+
+  test('nor does it where another node recorded something later while this one waited', async () => {
+    const { log, ledger, parts } = await testLedger()
+    const ahead = await Ledger.open({ ...parts, now: () => 2_000 })
+    // As where nodes share a database: this one hears of the head when it appends.
+    const shared = await Ledger.open({ ...parts, store: asShared(log) })
+    await ahead.append(draft('a'))
+    const [first, second] = await Promise.all([shared.append(draft('b')), shared.append(draft('c'))])
+    const opened = await shared.open([first.index, second.index])
+    expect(opened.map(({ evidence }) => evidence)).toEqual([
+      { said: 'b', recordedAt: 2_000 },
+      { said: 'c', recordedAt: 2_000 },
+    ])
+    expect(shared.head.recordedAt).toBe(2_000)
+    await verifyEverything(shared)
+    expect(ledger.head.size).toBe(0)
+  })
+
+  test('what arrives while a batch is written is sealed meanwhile, and answered after it', async () => {
+    const { ledger } = await testLedger({ batchLimit: 2 })
+    const answered: number[] = []
+    await Promise.all(
+      ['a', 'b', 'c', 'd', 'e'].map(async (key) => {
+        const { index } = await ledger.append(draft(key))
+        // What was answered is published.
+        expect(ledger.head.size).toBeGreaterThan(index)
+        answered.push(index)
+      }),
+    )
+    expect(answered).toEqual([0, 1, 2, 3, 4])
+    await ledger.settled()
+    await verifyEverything(ledger)
+  })
+
+  test('what can not be composed is rejected alone', async () => {
+    const { ledger } = await testLedger()
+    const broken: Draft = {
+      ...draft('b'),
+      compose() {
+        throw new Error('no such policy')
+      },
+    }
+    const [first, second, third] = await Promise.allSettled(
+      [draft('a'), broken, draft('c')].map((one) => ledger.append(one)),
+    )
+    expect([first, third]).toMatchObject([{ value: { index: 0 } }, { value: { index: 1 } }])
+    expect(second).toMatchObject({ reason: new Error('no such policy') })
+    await verifyEverything(ledger)
   })
 
   test('the time of recording never decreases, whatever the clock does', async () => {

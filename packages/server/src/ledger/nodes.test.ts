@@ -167,18 +167,24 @@ test('a node whose head was taken while it composed loses its batch, and touches
   const reader = await node('reader')
   await reader.append(draftOf('first'))
   const other = await nodeProcess({ prefix: 'other-', takesTheHead: true })
-  const slow = await openNode(await storage(), null, 'slow')
-  const draft = draftOf('slow')
   const standing = new Int32Array(new SharedArrayBuffer(4))
-  const lost = slow.append({
-    ...draft,
-    compose(recordedAt) {
-      other.begin()
-      // The whole node stands still, as in a long pause: the other one takes the head meanwhile and begins to append.
-      Atomics.wait(standing, 0, 0, 1200)
-      return draft.compose(recordedAt)
+  let isQuick = false
+  const slow = await openNode(await storage(), null, 'slow', {
+    signer: {
+      ...signer,
+      sign(text) {
+        if (!isQuick) {
+          isQuick = true
+          other.begin()
+          // The whole node stands still, as in a long pause: the other one takes the head meanwhile and begins to append.
+          Atomics.wait(standing, 0, 0, 1200)
+        }
+        return signer.sign(text)
+      },
     },
   })
+  const draft = draftOf('slow')
+  const lost = slow.append(draft)
   await expect(lost).rejects.toThrow(UnavailableError)
   await other.done
   await verifyHistory(reader, stores, [...other.answers, ['first', 0]])

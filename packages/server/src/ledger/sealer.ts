@@ -52,8 +52,8 @@ export class Sealer {
     this.#keyring = keyring
   }
 
-  /** The entry's bytes, its sealed parts, its secrets wrapped; and a consent as it would be opened again. */
-  seal(composed: Composed, index: number): Sealed {
+  /** All that needs no index yet, which is most of the work. */
+  seal(composed: Composed): Sealed {
     switch (composed.kind) {
       case 'document': {
         const { kind, hash, version, language } = composed.document
@@ -61,21 +61,21 @@ export class Sealer {
           kind === 'policy'
             ? encodeEntry({ type: 'policy', v: 1, hash, version })
             : encodeEntry({ type: 'notice', v: 1, hash, language: language!, version })
-        return { row: { entry, sealed: [] }, vault: NOTHING, opened: null }
+        return { row: { entry, sealed: [] }, subject: null, secrets: [] }
       }
       case 'epoch': {
         const { origin, root, size } = composed
         return {
           row: { entry: encodeEntry({ type: 'epoch', v: 1, origin, root, size }), sealed: [] },
-          vault: NOTHING,
-          opened: null,
+          subject: null,
+          secrets: [],
         }
       }
       case 'tombstone': {
         const secret = randomSecret()
         const entry = encodeEntry({ type: 'tombstone', v: 1, body: commit('body', secret, composed.body) })
         const sealed = [seal('body', composed.body, secret, this.#associated('tombstone'))]
-        return { row: { entry, sealed }, vault: { subject: null, secrets: this.#wrap(index, secret) }, opened: null }
+        return { row: { entry, sealed }, subject: null, secrets: [secret] }
       }
       case 'consent': {
         const { evidence, identity, subject } = composed
@@ -92,12 +92,21 @@ export class Sealer {
           entry,
           sealed: [sealText('evidence', evidenceText, a, aad), sealText('identity', identityText, b, aad)],
         }
-        // One wrapping for both: half the cost of two.
-        const vault = { subject, secrets: this.#wrap(index, Buffer.concat([a, b])) }
-        const secrets = { evidence: a, identity: b }
-        return { row, vault, opened: { log: this.#log, index, entry: textOf(row), evidence, identity, secrets } }
+        return { row, subject, secrets: [a, b] }
       }
     }
+  }
+
+  /** The secrets as the vault keeps them: one wrapping for both of a consent, half the cost of two. */
+  wrap({ secrets }: Sealed, index: number): Uint8Array {
+    return secrets.length === 0 ? new Uint8Array(0) : this.#wrap(index, Buffer.concat(secrets))
+  }
+
+  /** A consent as it would be opened again; null for everything else. */
+  opened(composed: Composed, { row, secrets: [a, b] }: Sealed, index: number): OpenedConsent | null {
+    if (composed.kind !== 'consent' || !a || !b) return null
+    const { evidence, identity } = composed
+    return { log: this.#log, index, entry: textOf(row), evidence, identity, secrets: { evidence: a, identity: b } }
   }
 
   /** Null for an entry that isn't a consent, or one of which both parts are gone. */
@@ -155,12 +164,11 @@ export class Sealer {
   }
 }
 
-interface Sealed {
+export interface Sealed {
   readonly row: EntryRow
-  readonly vault: Pick<VaultRow, 'subject' | 'secrets'>
-  readonly opened: OpenedConsent | null
+  readonly subject: Uint8Array | null
+  /** In the order of the sealed parts, not wrapped yet. */
+  readonly secrets: readonly Uint8Array[]
 }
-
-const NOTHING = { subject: null, secrets: new Uint8Array(0) }
 
 const textOf = (row: EntryRow) => new TextDecoder().decode(row.entry)

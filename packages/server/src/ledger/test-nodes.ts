@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type { Storage } from '../storage/storage.js'
 import { createKeyring } from '../vault/keyring.js'
 import { createMemoryEscrow, openFileEscrow } from './escrow.js'
-import { type Draft, Ledger } from './ledger.js'
+import { type Draft, Ledger, type LedgerParts } from './ledger.js'
 import { createSigner } from './signer.js'
 
 export const signer = createSigner('log.example/site', new Uint8Array(32).fill(5))
@@ -26,7 +26,12 @@ export function draftOf(key: string): Draft {
 }
 
 /** The site's ledger over these stores. `escrow`: the folder that nodes share; null for one that nobody shares. */
-export async function openNode(storage: Storage, escrow: string | null, node: string): Promise<Ledger> {
+export async function openNode(
+  storage: Storage,
+  escrow: string | null,
+  node: string,
+  other: Partial<LedgerParts> = {},
+): Promise<Ledger> {
   const { log: store } = await storage.openLog('site', signer.name)
   return Ledger.open({
     log: 'site',
@@ -36,6 +41,7 @@ export async function openNode(storage: Storage, escrow: string | null, node: st
     escrow: escrow === null ? createMemoryEscrow() : openFileEscrow(escrow, 'site', node),
     now: () => 1000,
     warn: () => {},
+    ...other,
   })
 }
 

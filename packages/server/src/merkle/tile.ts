@@ -42,9 +42,12 @@ export function tileCount(level: number, size: number): number {
   return Math.ceil(Math.floor(size / TILE_WIDTH ** level) / TILE_WIDTH)
 }
 
+/** Folded nodes that a reader remembers: those of some sixty tiles, a megabyte. */
+const FOLDED_LIMIT = 16_384
+
 /**
  * Reads nodes out of tiles; those between the tiles' own levels are folded from their hashes, and remembered. A perfect
- * subtree never changes, so what is remembered stays true; it only costs memory, so make one reader for one batch.
+ * subtree never changes, so what is remembered stays true.
  */
 export function nodeReader(readTile: (level: number, n: number) => Uint8Array): ReadNode {
   const folded = new Map<string, Uint8Array>()
@@ -58,6 +61,7 @@ export function nodeReader(readTile: (level: number, n: number) => Uint8Array): 
     const known = folded.get(key)
     if (known) return known
     const hash = nodeHash(read(level - 1, index * 2), read(level - 1, index * 2 + 1))
+    if (folded.size >= FOLDED_LIMIT) folded.clear()
     folded.set(key, hash)
     return hash
   }

@@ -54,7 +54,8 @@ export function rateLimit(limit: number | null, addressOf: (c: Context) => strin
         headers: { ...fields, 'retry-after': String(resetSeconds) },
       })
     }
-    await next()
+    // Before there is an answer: afterwards, each field would make it anew.
     for (const [name, value] of Object.entries(fields)) c.header(name, value)
+    await next()
   })
 }

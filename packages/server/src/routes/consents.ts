@@ -5,6 +5,7 @@ import {
   checkSubmission,
   composeRecord,
   fingerprintOf,
+  parseSubmission,
   subjectOf,
   submissionSchema,
 } from '../consent/record.js'
@@ -13,7 +14,7 @@ import { encodeBase64url } from '../ledger/base64.js'
 import { type Appended, ConflictError, type Draft, ErasedError, ForkError, type Ledger } from '../ledger/ledger.js'
 import { formatProofFile } from '../ledger/proof-file.js'
 import type { KeyEnv } from '../middleware/api-key.js'
-import { limitBody, requireJson } from '../middleware/json-body.js'
+import { readJson } from '../middleware/json-body.js'
 import { InputError, Refusal } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
 import { json, problems, stateSchema } from './openapi.js'
@@ -45,7 +46,6 @@ const route = createRoute({
   tags: ['page'],
   summary: 'Records a decision',
   description: 'Answers once the record is durable. Sending the same submission again answers the same record.',
-  middleware: [requireJson, limitBody],
   request: { body: { required: true, content: { 'application/json': { schema: submissionSchema } } } },
   responses: {
     201: json(answerSchema, 'recorded'),
@@ -110,8 +110,9 @@ async function append(site: Site, draft: Draft): Promise<Appended & { log: strin
 }
 
 export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () => number): void {
-  app.openapi(route, async (c) => {
-    const submission = c.req.valid('json')
+  app.openAPIRegistry.registerPath(route)
+  app.post(route.path, async (c) => {
+    const submission = parseSubmission(await readJson(c))
     const site = siteOf(sites, submission.site)
     const origin = c.req.header('origin')
     // Browsers name the page's origin in every POST. What comes without one is no page, and could name any.
@@ -120,20 +121,21 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
     const policy = checkSubmission(submission, site.book)
     const subject = subjectOf(site.name, submission.secret)
     await checkPrevious(site, submission.previous, subject)
+    const blinded = site.blind.subject(subject)
     const agent = agentFamily(c.req.header('user-agent'))
     const appended = await append(site, {
       key: site.blind.submission(submission.id),
       fingerprint: fingerprintOf(submission),
       compose: (recordedAt) => ({
         kind: 'consent',
-        subject: site.blind.subject(subject),
-        ...composeRecord(submission, policy, agent, recordedAt),
+        subject: blinded,
+        ...composeRecord(submission, subject, policy, agent, recordedAt),
       }),
     })
     const ledger = site.logs.get(appended.log)!
     const opened = appended.opened ?? (await ledger.open([appended.index]))[0]
     if (!opened || !isLinked(opened)) throw new Error(`entry ${appended.index} was appended and can't be opened`)
-    const state = stateOf(await recordsBeside(site, subject, opened), site.book.accepts, now())
+    const state = stateOf(await recordsBeside(site, blinded, opened), site.book.accepts, now())
     c.header('cache-control', 'no-store')
     return c.json(
       {

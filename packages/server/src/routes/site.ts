@@ -92,9 +92,8 @@ export async function recordsOf(site: Site, subject: string): Promise<LinkedReco
   return byLog.reverse().flat()
 }
 
-/** The same, without opening again the one record that is at hand: for most subjects it is the only one. */
-export async function recordsBeside(site: Site, subject: string, fresh: LinkedRecord): Promise<LinkedRecord[]> {
-  const key = site.blind.subject(subject)
+/** The same by the subject's key, without opening again the one record that is at hand: for most it is the only one. */
+export async function recordsBeside(site: Site, key: Uint8Array, fresh: LinkedRecord): Promise<LinkedRecord[]> {
   const byLog = await Promise.all(
     [...site.logs.values()].map(async (ledger) => {
       const others = (await ledger.findSubject(key)).filter(

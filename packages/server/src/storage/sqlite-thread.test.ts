@@ -60,3 +60,23 @@ test('erasures that are asked for together share a scrub through the thread too,
   expect(count()).toBe(before + 1)
   counter.close()
 })
+
+test('the thread ends where the stores can not be opened', async () => {
+  const storage = await open()
+  const { port1, port2 } = new MessageChannel()
+  const ended = new Promise((resolve) => port2.once('close', resolve))
+  serve(port2, folderOf.get(storage)!)
+  await expect(connect(port1, new Promise(() => {}))).rejects.toThrow(LockedError)
+  await ended
+  await storage.close()
+})
+
+test('the thread ends only after the other side has heard that the stores are closed', async () => {
+  const { port1, port2 } = new MessageChannel()
+  serve(port2, path.join(root, 'closing'))
+  // What is lost is told before what is answered, as where the end of a thread is heard of first.
+  const lost = new Promise<Error>((resolve) => port2.once('close', () => resolve(new Error('it ended with 0'))))
+  const storage = await connect(port1, lost)
+  await storage.close()
+  await lost
+})

@@ -36,7 +36,7 @@ interface Answer {
 
 const ERRORS: Readonly<Record<string, new (message: string) => Error>> = { UnavailableError, LockedError }
 
-/** Answers calls for the stores in `folder` until `close` is called. */
+/** Answers calls for the stores in `folder` until the other side closes the port. */
 export function serve(port: MessagePort, folder: string): void {
   const opened = openSqliteStorage(folder)
   const logs: SqliteLog[] = []
@@ -65,7 +65,11 @@ export function serve(port: MessagePort, folder: string): void {
       )
       return log(handle).standing(each, assumedSize)
     },
-    commit: (handle: number, batch: PackedBatch) => log(handle).commit(unpackBatch(batch)),
+    commit(handle: number, packed: PackedBatch) {
+      const batch = unpackBatch(packed)
+      log(handle).commit(batch)
+      return log(handle).besides(batch)
+    },
     head: (handle: number) => log(handle).head(),
     rootAt: (handle: number, size: number) => log(handle).rootAt(size),
     reconcile: (handle: number) => log(handle).reconcile(),
@@ -95,10 +99,7 @@ export function serve(port: MessagePort, folder: string): void {
   port.on('message', (asked: readonly Call[]) => {
     // Begun in the order they were asked, all at once, so that erasures share a scrub; answered in that order too.
     const answers = Promise.all(asked.map(answerOne))
-    answered = answered.then(async () => {
-      port.postMessage(await answers)
-      if (asked.some(({ name }) => name === 'close')) port.close()
-    })
+    answered = answered.then(async () => port.postMessage(await answers))
   })
 }
 
@@ -120,8 +121,8 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
     for (const { reject } of waiting.values()) reject(gone)
     waiting.clear()
   })
-  // What is asked in one turn of the event loop goes over as one message: sixty-four requests that were recorded together
-  // ask the same thing together, and a message costs more than most questions.
+  // What is asked in one go goes over as one message, which costs more than most questions. At once, not at the end of the
+  // turn: what is still to be done in it is done while the thread works.
   let asked: Call[] = []
   let moving: ArrayBuffer[] = []
   const send = () => {
@@ -134,11 +135,17 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
       if (gone) return reject(gone)
       const id = count++
       waiting.set(id, { resolve, reject })
-      if (asked.length === 0) setImmediate(send)
+      if (asked.length === 0) queueMicrotask(send)
       asked.push({ id, name, args })
       moving.push(...moved)
     })
-  await call('ready', [])
+  try {
+    await call('ready', [])
+  } catch (error) {
+    // Else the thread would keep the process that was refused from ending.
+    port.close()
+    throw error
+  }
   return {
     names: await call<StoreNames>('names', []),
     keys: {
@@ -163,10 +170,13 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
     useKey: (id, before) => call('useKey', [id, before]),
     async close() {
       await call('close', [])
+      // From this side, which ends the thread: it would be heard of before the answer if the other one closed it.
       port.close()
     },
   }
 }
+
+const nameOf = (blind: Uint8Array) => Buffer.from(blind.buffer, blind.byteOffset, blind.length).toString('latin1')
 
 type CallOver = <T>(name: string, args: readonly unknown[], moved?: readonly ArrayBuffer[]) => Promise<T>
 
@@ -176,6 +186,11 @@ class DistantLog implements LogStore {
   readonly #call: CallOver
   /** Appends take turns: between its two halves nobody else's may write. */
   #turn: Promise<unknown> = Promise.resolve()
+  /**
+   * By subject, where the entries are of those in the last batch: whoever appends asks this next, and would wait until the
+   * following batch is written.
+   */
+  #recent = new Map<string, readonly number[]>()
 
   constructor(handle: number, call: CallOver) {
     this.#handle = handle
@@ -199,8 +214,20 @@ class DistantLog implements LogStore {
     const batch = build(await this.#ask<Standing>('standing', joined, keySize, assumedSize))
     if (!batch) return null
     const packed = packBatch(batch)
-    await this.#call('commit', [this.#handle, packed], [packed.sizes.buffer, packed.bytes.buffer])
+    const moved = [packed.sizes.buffer, packed.bytes.buffer]
+    const besides = await this.#call<(readonly number[])[]>('commit', [this.#handle, packed], moved)
+    this.#recent = new Map(batch.vault.flatMap(({ subject }, i) => (subject ? [[nameOf(subject), besides[i]!]] : [])))
     return batch
+  }
+
+  async findSubject(subject: Uint8Array): Promise<number[]> {
+    const recent = this.#recent.get(nameOf(subject))
+    return recent ? [...recent] : this.#ask('findSubject', subject)
+  }
+
+  async forget(changes: readonly Forgetting[]) {
+    await this.#ask('forget', changes)
+    this.#recent.clear()
   }
 
   async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
@@ -220,9 +247,7 @@ class DistantLog implements LogStore {
   documents: LogStore['documents'] = () => this.#ask('documents')
   vaultRow: LogStore['vaultRow'] = (index) => this.#ask('vaultRow', index)
   vaultSize: LogStore['vaultSize'] = () => this.#ask('vaultSize')
-  forget: LogStore['forget'] = (changes) => this.#ask('forget', changes)
   findKey: LogStore['findKey'] = (key) => this.#ask('findKey', key)
-  findSubject: LogStore['findSubject'] = (subject) => this.#ask('findSubject', subject)
   recent: LogStore['recent'] = (before, limit) => this.#ask('recent', before, limit)
 }
 

@@ -8,6 +8,7 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { fromKey, type KeyColumns, toKey } from './api-key-row.js'
 import { migrate } from './migrate.js'
+import { type Findable, Finder } from './sqlite-finder.js'
 import {
   type Batch,
   CURRENT_KEY,
@@ -73,6 +74,17 @@ const VAULT_MIGRATIONS = [
      created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER
    ) WITHOUT ROWID;
    CREATE TABLE vault_values (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;`,
+  // See `Finder`. Rows below `until` are all in `found`; of the others some are.
+  `CREATE TABLE found (
+     site_id TEXT NOT NULL, kind INTEGER NOT NULL, blind BLOB NOT NULL, idx INTEGER NOT NULL,
+     PRIMARY KEY (site_id, kind, blind, idx)
+   ) WITHOUT ROWID;
+   CREATE TABLE found_until (site_id TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+   INSERT INTO found SELECT site_id, 0, key, idx FROM vault;
+   INSERT INTO found SELECT site_id, 1, subject, idx FROM vault WHERE subject IS NOT NULL;
+   INSERT INTO found_until SELECT site_id, max(idx) + 1 FROM vault GROUP BY site_id;
+   DROP INDEX vault_key;
+   DROP INDEX vault_subject;`,
 ]
 
 /** How long a lock is waited for that another process holds: keys are made while the server runs. */
@@ -218,12 +230,14 @@ export class SqliteLog implements LogStore {
   readonly #vault: Database.Database
   readonly #ledger: Database.Database
   readonly #scrubber: Scrubber
+  readonly #finder: Finder
   readonly #site: string
 
   constructor(ledger: Database.Database, vault: Database.Database, scrubber: Scrubber, site: string) {
     this.#ledger = ledger
     this.#vault = vault
     this.#scrubber = scrubber
+    this.#finder = new Finder(vault, site)
     this.#site = site
     this.#statements = {
       head: ledger.prepare<[string], HeadRow>('SELECT size, root, checkpoint, recorded_at FROM logs WHERE site_id = ?'),
@@ -261,7 +275,9 @@ export class SqliteLog implements LogStore {
         'SELECT idx, secrets FROM vault WHERE site_id = ? AND idx >= ? AND idx < ?',
       ),
       setSecrets: vault.prepare('UPDATE vault SET secrets = ? WHERE site_id = ? AND idx = ?'),
-      dropOrphans: vault.prepare('DELETE FROM vault WHERE site_id = ? AND idx >= ?'),
+      dropOrphans: vault.prepare<[string, number], Findable & { idx: number }>(
+        'DELETE FROM vault WHERE site_id = ? AND idx >= ? RETURNING idx, key, subject',
+      ),
       addVault: vault.prepare(
         'INSERT INTO vault (site_id, idx, key, fingerprint, subject, secrets, erased) VALUES (?, ?, ?, ?, ?, ?, ?)',
       ),
@@ -269,14 +285,6 @@ export class SqliteLog implements LogStore {
         [string, number],
         { key: Buffer; fingerprint: Buffer; subject: Buffer | null; secrets: Buffer; erased: Grade | null }
       >('SELECT key, fingerprint, subject, secrets, erased FROM vault WHERE site_id = ? AND idx = ?'),
-      findKey: vault.prepare<[string, Uint8Array, number], { idx: number; fingerprint: Buffer; erased: Grade | null }>(
-        'SELECT idx, fingerprint, erased FROM vault WHERE site_id = ? AND key = ? AND idx < ?',
-      ),
-      findSubject: vault
-        .prepare<[string, Uint8Array, number], number>(
-          'SELECT idx FROM vault WHERE site_id = ? AND subject = ? AND idx < ? ORDER BY idx',
-        )
-        .pluck(),
       recent: vault
         .prepare<[string, number, number], number>(
           'SELECT idx FROM vault WHERE site_id = ? AND idx < ? AND subject IS NOT NULL ORDER BY idx DESC LIMIT ?',
@@ -318,8 +326,13 @@ export class SqliteLog implements LogStore {
     const from = batch.head.size - batch.entries.length
     if (from !== this.#head().size) throw new Error(`a batch from ${from} does not extend the log of ${this.#site}`)
     // If the second fails, vault rows without their entries are past the head: unseen, and gone at the next append.
-    writing(() => this.#vault.transaction(() => this.#writeVault(from, batch.vault)).immediate())
+    this.#inVault(() => this.#commitVault(() => this.#writeVault(from, batch.vault)))
     writing(() => this.#ledger.transaction(() => this.#writeLedger(from, batch)).immediate())
+  }
+
+  /** For each row of a batch that was committed, its subject's entries; none where it is about nobody. */
+  besides({ head, vault }: Batch): number[][] {
+    return vault.map(({ subject }) => (subject ? this.#finder.subject(subject, head.size) : []))
   }
 
   async rootAt(size: number) {
@@ -327,7 +340,25 @@ export class SqliteLog implements LogStore {
   }
 
   async reconcile() {
-    this.#statements.dropOrphans.run(this.#site, this.#head().size)
+    this.#inVault(() => this.#commitVault(() => this.#dropOrphans(this.#head().size)))
+  }
+
+  /** Does what is one transaction of the vault, and of what finds its rows. */
+  #inVault(transact: () => void): void {
+    try {
+      transact()
+    } catch (error) {
+      this.#finder.rollBack()
+      throw error
+    }
+  }
+
+  #commitVault(write: () => void): void {
+    writing(() => this.#vault.transaction(write).immediate())
+  }
+
+  #dropOrphans(from: number): void {
+    for (const row of this.#statements.dropOrphans.all(this.#site, from)) this.#finder.remove(row.idx, row)
   }
 
   async vaultSize() {
@@ -335,12 +366,14 @@ export class SqliteLog implements LogStore {
   }
 
   async forget(changes: readonly Forgetting[]) {
-    const { forget } = this.#statements
-    if (changes.length > 0) {
-      this.#scrubber.overwrite(() => {
-        for (const { index, grade, secrets } of changes) forget.run(secrets, grade, this.#site, index)
-      })
+    const { forget, vaultRow } = this.#statements
+    const write = () => {
+      for (const { index, grade, secrets } of changes) {
+        this.#finder.unlink(index, vaultRow.get(this.#site, index)?.subject ?? null)
+        forget.run(secrets, grade, this.#site, index)
+      }
     }
+    if (changes.length > 0) this.#inVault(() => this.#scrubber.overwrite(write))
     // Also for nothing: asked for again, it makes up for a scrub that failed.
     await this.#scrubber.scrub()
   }
@@ -368,9 +401,10 @@ export class SqliteLog implements LogStore {
   }
 
   #writeVault(from: number, rows: readonly VaultRow[]) {
-    const { dropOrphans, addVault } = this.#statements
+    const { addVault } = this.#statements
     // Left by an append whose second commit failed, a full disk for instance.
-    dropOrphans.run(this.#site, from)
+    this.#dropOrphans(from)
+    this.#finder.add(from, rows)
     rows.forEach((row, i) => {
       addVault.run(this.#site, from + i, row.key, row.fingerprint, row.subject, row.secrets, row.erased)
     })
@@ -388,8 +422,9 @@ export class SqliteLog implements LogStore {
   }
 
   #findKey(key: Uint8Array, below: number): Known | null {
-    const row = this.#statements.findKey.get(this.#site, key, below)
-    return row ? { index: row.idx, fingerprint: row.fingerprint, erased: row.erased } : null
+    const index = this.#finder.key(key, below)
+    const row = index === null ? undefined : this.#statements.vaultRow.get(this.#site, index)
+    return row ? { index: index!, fingerprint: row.fingerprint, erased: row.erased } : null
   }
 
   async entries(start: number, end: number): Promise<EntryRow[]> {
@@ -417,7 +452,7 @@ export class SqliteLog implements LogStore {
   }
 
   async findSubject(subject: Uint8Array) {
-    return this.#statements.findSubject.all(this.#site, subject, this.#head().size)
+    return this.#finder.subject(subject, this.#head().size)
   }
 
   async recent(before: number, limit: number) {
