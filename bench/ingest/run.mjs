@@ -56,6 +56,8 @@ async function measure(kind, connections, seconds) {
           `-c${connections}`,
           `-d${time}s`,
           '--latency',
+          '--timeout',
+          '10s',
           '-s',
           path.join(here, 'consents.lua'),
           `http://127.0.0.1:${values.port}`,

@@ -1,10 +1,13 @@
 /** One server of the ingest bench: `node server.mjs PORT KIND FOLDER`, KIND being empty, avow, or single (one commit a request). Says what a submission must cite. */
-import { serve } from '@hono/node-server'
+import { createAdaptorServer } from '@hono/node-server'
 import { Hono } from 'hono'
 
 const [port, kind, folder] = process.argv.slice(2)
+// The backlog is that of `avow serve`.
 const listen = (fetch, told) =>
-  serve({ fetch, port: Number(port), hostname: '127.0.0.1' }, () => console.log(JSON.stringify(told)))
+  createAdaptorServer({ fetch }).listen({ port: Number(port), host: '127.0.0.1', backlog: 4096 }, () =>
+    console.log(JSON.stringify(told)),
+  )
 
 if (kind === 'empty') {
   const app = new Hono()

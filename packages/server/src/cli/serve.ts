@@ -2,10 +2,13 @@
 import { realpathSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { serve as listen } from '@hono/node-server'
+import { createAdaptorServer } from '@hono/node-server'
 import { type Config, readConfig } from '../config.js'
 import { createAvow } from '../main.js'
 import { openStores, STORE_OPTIONS } from './stores.js'
+
+/** Connections that may wait to be taken up. Of a thousand at once, Node's 511 leaves half to try again a second later. */
+const BACKLOG = 4096
 
 export async function serve(args: string[]): Promise<number> {
   const { values } = parseArgs({
@@ -18,7 +21,8 @@ export async function serve(args: string[]): Promise<number> {
   const { database, vault, ...rest } = config
   // SQLite it opens itself, in a thread, which only a server needs.
   const avow = await createAvow(database || vault ? { ...rest, storage: await openStores(config) } : rest)
-  const server = listen({ fetch: avow.app.fetch, port: config.port, hostname: config.host })
+  const server = createAdaptorServer({ fetch: avow.app.fetch })
+  server.listen({ port: config.port, host: config.host, backlog: BACKLOG })
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve)
     server.once('error', reject)

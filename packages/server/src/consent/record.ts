@@ -48,7 +48,7 @@ export type ParsedSubmission = z.infer<typeof submissionSchema>
 
 /** Throws an `InputError`. */
 export function parseSubmission(input: unknown): ParsedSubmission {
-  // Not `safeParseAsync`, for which zod leaves out the parser it has compiled: 4 µs instead of 16.
+  // Not `safeParseAsync`, for which zod leaves out the parser it has compiled: 5 µs, not 7.
   const parsed = submissionSchema.safeParse(input)
   if (!parsed.success) throw inputErrorOf(parsed.error, 'json')
   return parsed.data

@@ -1,8 +1,8 @@
 /**
  * Finds entries by key and by subject. Both are random: in plain indexes every entry would change two pages wherever they
- * happen to lie, 8 KiB of a commit for 200 bytes of record. So the newest entries are found in memory, and move into the
- * index slice by slice, in its own order, so that what is written together lies together: at 200,000 entries 24 µs of
- * processor time instead of 46 for each, and half the bytes. Memory is only a copy: it is read anew from the vault's rows.
+ * happen to lie. So the newest entries are found in memory, and move into the index slice by slice, in its own order, so that
+ * what is written together lies together: at 200,000 entries, 64 a commit, 1.8 KB written for each instead of 13.5, and 21 µs
+ * of processor time instead of 31. Memory is only a copy: it is read anew from the vault's rows.
  */
 import type Database from 'better-sqlite3'
 
