@@ -1,7 +1,8 @@
-import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { holdFile } from '../storage/held-file.js'
 import { openPostgresStorage } from '../storage/postgres.js'
 import { openSqliteStorage } from '../storage/sqlite.js'
 import type { Storage } from '../storage/storage.js'
@@ -10,6 +11,7 @@ import { testWorld } from '../testing.js'
 import { openBlinder } from '../vault/blind.js'
 import { createKeyring, formatKeys, parseKeys } from '../vault/keyring.js'
 import { kek } from './kek.js'
+import { keys as apiKeys } from './keys.js'
 import { vault } from './vault.js'
 
 let server: TestServer
@@ -171,5 +173,88 @@ test('where a vault is lost nothing starts until a new one is made on purpose; t
   expect((await later.consent()).index).toBe(size)
   expect(await idsOf(later)).toHaveLength(1)
   await later.avow.close()
+  vi.unstubAllEnvs()
+})
+
+describe('a rotation that is pointed at other stores than the key’s', () => {
+  test('where there are none it makes none, and leaves the key as it is', async () => {
+    const { file, data } = place()
+    const text = readFileSync(file, 'utf8')
+    const tables = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema()`
+    await expect(kek(['rotate', file, '--data', data])).rejects.toThrow(/ledger\.db is not there.*--data/)
+    expect(existsSync(data)).toBe(false)
+    const stores = await server.createStores()
+    await expect(kek(['rotate', file, ...flagsOf(stores)])).rejects.toThrow(
+      /the ledger \(database \S+ on \S+\) is not there/,
+    )
+    for (const url of Object.values(stores)) expect(await server.query(url, tables)).toEqual([])
+    expect(readFileSync(file, 'utf8')).toBe(text)
+  })
+
+  test('where the vault has no key yet it says which stores it opened, and leaves the key as it is', async () => {
+    const { file, data } = place()
+    const text = readFileSync(file, 'utf8')
+    await (await openSqliteStorage(data)).close()
+    await expect(kek(['rotate', file, '--data', data])).rejects.toThrow(
+      /data\/vault\.db has no key yet.*opened beside .*data\/ledger\.db/,
+    )
+    expect(readFileSync(file, 'utf8')).toBe(text)
+  })
+
+  test('a vault that is gone is not made anew', async () => {
+    const { file, data, keys } = place()
+    await (await testWorld({ storage: await openSqliteStorage(data), keys: keys() })).avow.close()
+    rmSync(path.join(data, 'vault.db'))
+    await expect(kek(['rotate', file, '--data', data])).rejects.toThrow(/vault\.db is missing, empty or another's/)
+    expect(existsSync(path.join(data, 'vault.db'))).toBe(false)
+    expect(keys()).toEqual([KEY])
+  })
+})
+
+test('a rotation says which stores it was that are wrapped anew', async () => {
+  const { file, data, keys } = place()
+  await (await testWorld({ storage: await openSqliteStorage(data), keys: keys() })).avow.close()
+  expect(await kek(['rotate', file, '--data', data])).toBe(0)
+  expect(console.error).toHaveBeenLastCalledWith(
+    expect.stringMatching(/^everything in \S+data\/vault\.db \(of \S+data\/ledger\.db\) is wrapped with key/),
+  )
+})
+
+test('while one rotation is under way another changes nothing, not even what the first is writing', async () => {
+  const { file, data, keys } = place()
+  await (await testWorld({ storage: await openSqliteStorage(data), keys: keys() })).avow.close()
+  const letGo = holdFile(`${file}.lock`, '')
+  writeFileSync(`${file}.new`, formatKeys([new Uint8Array(32).fill(5), KEY]))
+  const before = readFileSync(`${file}.new`, 'utf8')
+  await expect(kek(['rotate', file, '--data', data])).rejects.toThrow(/another rotation/)
+  expect(readFileSync(`${file}.new`, 'utf8')).toBe(before)
+  expect(keys()).toEqual([KEY])
+  letGo()
+  expect(await kek(['rotate', file, '--data', data])).toBe(0)
+})
+
+test('a key file that is reached by a link is rotated where it is, and the link stays', async () => {
+  const { file, data, keys } = place()
+  await (await testWorld({ storage: await openSqliteStorage(data), keys: keys() })).avow.close()
+  const link = path.join(path.dirname(file), 'link')
+  symlinkSync('kek', link)
+  expect(await kek(['rotate', link, '--data', data])).toBe(0)
+  expect(lstatSync(link).isSymbolicLink()).toBe(true)
+  expect(keys()).not.toEqual([KEY])
+  await (await testWorld({ storage: await openSqliteStorage(data), keys: keys() })).avow.close()
+})
+
+test('neither a new vault nor an API key is made where there is no ledger', async () => {
+  const { file, data } = place()
+  vi.stubEnv('AVOW_KEK_FILE', file)
+  await expect(vault(['create', '--data', data])).rejects.toThrow(/ledger\.db is not there/)
+  expect(existsSync(data)).toBe(false)
+  const stores = await server.createStores()
+  await expect(apiKeys(['create', '--site', 'shop', '--name', 'ops', ...flagsOf(stores)])).rejects.toThrow(
+    /the vault \(database \S+ on \S+\) is not there/,
+  )
+  expect(
+    await server.query(stores.vault, `SELECT tablename FROM pg_tables WHERE schemaname = current_schema()`),
+  ).toEqual([])
   vi.unstubAllEnvs()
 })

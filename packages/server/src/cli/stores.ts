@@ -2,7 +2,7 @@
 import { InputError } from '../problem.js'
 import { openPostgresKeys, openPostgresStorage } from '../storage/postgres.js'
 import { openSqliteKeys, openSqliteStorage } from '../storage/sqlite.js'
-import type { OpenedKeys, Storage } from '../storage/storage.js'
+import type { OpenedKeys, OpenOptions, Storage } from '../storage/storage.js'
 
 /** Flags that several commands share; `AVOW_DATA`, `AVOW_DATABASE` and `AVOW_VAULT` stand in for them. */
 export const STORE_OPTIONS = {
@@ -24,14 +24,14 @@ export function openKeys({ data, vault }: StoreChoice): Promise<OpenedKeys> {
   return vault ? openPostgresKeys(vault) : openSqliteKeys(data)
 }
 
-/** `isVaultLost`: an empty vault is taken beside a ledger with entries. Rejects with `LostVaultError` otherwise. */
-export async function openStores({ data, database, vault }: StoreChoice, isVaultLost = false): Promise<Storage> {
-  if (!database && !vault) return openSqliteStorage(data, { isVaultLost })
+/** Rejects, nothing being made, for stores that are not as `options` says. */
+export async function openStores({ data, database, vault }: StoreChoice, options: OpenOptions = {}): Promise<Storage> {
+  if (!database && !vault) return openSqliteStorage(data, options)
   if (!database) throw new InputError('--database', 'the URL of the ledger, since --vault is given')
   if (!vault)
     throw new InputError(
       '--vault',
       'the URL of the vault: a database of its own, so that it can be forgotten while the ledger is kept',
     )
-  return openPostgresStorage({ database, vault, isVaultLost, warn: (line) => console.error(line) })
+  return openPostgresStorage({ ...options, database, vault, warn: (line) => console.error(line) })
 }

@@ -11,7 +11,7 @@ export async function vault(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: STORE_OPTIONS })
   if (positionals[0] !== 'create') throw new InputError('command', 'create')
   const keyring = createKeyring(readKeys(process.env))
-  const storage = await openStores(values, true)
+  const storage = await openStores(values, { mustExist: true, lost: 'vault' })
   try {
     const known = blindedSites(await storage.vaultValues())
     const logs = await storage.logs()

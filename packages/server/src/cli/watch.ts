@@ -6,13 +6,13 @@
  * lags behind looks like, so it ends the watch only if it lasts.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
-import path from 'node:path'
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { type Checkpoint, openCheckpoint } from '../ledger/checkpoint.js'
 import { parseVkey } from '../ledger/note.js'
 import { VerificationError } from '../merkle/verification-error.js'
 import { InputError } from '../problem.js'
+import { replaceFile } from '../storage/durable-file.js'
 import { NoLogError, type ReadFile, readCheckpoint, verifyGrowth } from '../verify/log.js'
 import { openLogSource, realWeb, UnreachableError, type Web } from './log-source.js'
 
@@ -139,31 +139,12 @@ function readState(file: string, vkey: string): (Checkpoint & { note: string }) 
   }
 }
 
-/** Durable, and in one step: a machine that dies here must not forget what it saw. */
-function writeState(file: string, note: string): void {
-  const fresh = `${file}.${process.pid}.tmp`
-  writeDurably(fresh, Buffer.from(note), 'w')
-  renameSync(fresh, file)
-  syncFolder(file)
-}
+/** Durable, and in one step: a machine that dies here must not forget what it saw. Two may watch with one state. */
+const writeState = (file: string, note: string) => replaceFile(file, note, `${file}.${process.pid}.tmp`)
 
 /** Beside the state, under a name of its own, so that no later evidence takes its place. */
 function keepEvidence(state: string, note: Uint8Array): string {
   const file = `${state}.evidence-${createHash('sha256').update(note).digest('hex').slice(0, 16)}`
-  writeDurably(file, note, 'w')
-  syncFolder(file)
+  replaceFile(file, note)
   return file
-}
-
-function writeDurably(file: string, bytes: Uint8Array, flags: string): void {
-  const descriptor = openSync(file, flags, 0o600)
-  writeSync(descriptor, bytes)
-  fsyncSync(descriptor)
-  closeSync(descriptor)
-}
-
-function syncFolder(file: string): void {
-  const folder = openSync(path.dirname(path.resolve(file)), 'r')
-  fsyncSync(folder)
-  closeSync(folder)
 }

@@ -1,6 +1,7 @@
 /** The newest cosigned checkpoint in a file of its own, beside the escrow: after a restart it can be served again. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { replaceFile, syncFolder } from '../storage/durable-file.js'
 import { UnavailableError } from '../storage/storage.js'
 import type { KeptCheckpoint } from './publication.js'
 
@@ -18,13 +19,7 @@ export function openKeptCheckpoint(folder: string, log: string, node: string): K
       }
     },
     write(note) {
-      const fresh = `${file}.tmp`
-      const descriptor = openSync(fresh, 'w', 0o600)
-      writeSync(descriptor, note)
-      fsyncSync(descriptor)
-      closeSync(descriptor)
-      renameSync(fresh, file)
-      syncFolder(folder)
+      replaceFile(file, note)
     },
     forget() {
       try {
@@ -35,12 +30,6 @@ export function openKeptCheckpoint(folder: string, log: string, node: string): K
       }
     },
   }
-}
-
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r')
-  fsyncSync(descriptor)
-  closeSync(descriptor)
 }
 
 /** Nothing outlives the process: for tests, and for stores in memory. */

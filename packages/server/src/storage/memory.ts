@@ -40,7 +40,8 @@ class MemoryLog implements LogStore {
       if (found) known.set(hex(key), found)
     }
     const edge = this.#head.size === assumedSize ? null : this.#edge()
-    const batch = build({ head: this.#head, known, edge, assumedRoot: this.#roots.get(assumedSize) ?? null })
+    const assumedRoot = this.#roots.get(assumedSize) ?? null
+    const batch = build({ head: this.#head, known, edge, assumedRoot, hasNewest: true })
     if (!batch) return null
     batch.vault.forEach((row, i) => {
       this.#keys.set(hex(row.key), { index: this.#head.size + i, fingerprint: row.fingerprint, erased: row.erased })

@@ -178,7 +178,7 @@ export class Database implements Session {
    * Brings the tables to the newest schema, whoever else starts at the same time. Rejects if a newer release wrote them.
    * Where there are no tables yet `beforeFirst` is called, and none are made if it throws.
    */
-  async migrate(steps: readonly string[], beforeFirst: () => void): Promise<void> {
+  async migrate(steps: readonly string[], beforeFirst: () => void | Promise<void>): Promise<void> {
     const table = `avow_${this.#store}_schema`
     try {
       // Asked first without a lock and without the right to create: a server that is up to date needs neither.
@@ -187,7 +187,7 @@ export class Database implements Session {
     } catch (error) {
       // No table of this name yet.
       if (codeOf(error) !== '42P01') throw error
-      beforeFirst()
+      await beforeFirst()
     }
     await retrying(RACED, () =>
       this.transaction(async (session) => {
@@ -259,7 +259,7 @@ export async function openDatabase(
   url: string,
   steps: readonly string[],
   warn: (line: string) => void,
-  beforeFirst: (name: string) => void = () => {},
+  beforeFirst: (name: string) => void | Promise<void> = () => {},
 ): Promise<Database> {
   const database = new Database(store, url, warn)
   try {

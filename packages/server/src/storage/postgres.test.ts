@@ -315,7 +315,7 @@ describe('opening', () => {
     expect(await server.query(empty, tables)).toEqual([])
     // The right one is taken, and the empty one where it is said that the right one is lost.
     await (await create(stores)).close()
-    const anew = await openPostgresStorage({ ...mistaken, isVaultLost: true, warn: () => {} })
+    const anew = await openPostgresStorage({ ...mistaken, lost: 'vault', warn: () => {} })
     expect(await anew.vaultValues()).toEqual(new Map())
     await anew.close()
   })

@@ -23,7 +23,9 @@ import {
   type Known,
   type LogStore,
   LostVaultError,
+  missingStore,
   type OpenedKeys,
+  type OpenOptions,
   OriginError,
   otherKey,
   type Standing,
@@ -202,11 +204,11 @@ class PostgresLog implements LogStore {
   append(keys: readonly Uint8Array[], assumedSize: number, build: (standing: Standing) => Batch | null) {
     return this.#locked<Batch | null>(
       async (head, ledger, vault) => {
-        const [known, { edge, assumedRoot }] = await Promise.all([
-          this.#known(vault, keys, head.size),
+        const [{ known, hasNewest }, { edge, assumedRoot }] = await Promise.all([
+          this.#inVault(vault, keys, head.size),
           this.#assumed(ledger, assumedSize, head.size),
         ])
-        const batch = build({ head, known, edge, assumedRoot })
+        const batch = build({ head, known, edge, assumedRoot, hasNewest })
         if (batch) await this.#writeVault(vault, head.size, batch.vault)
         return batch
       },
@@ -216,13 +218,17 @@ class PostgresLog implements LogStore {
     )
   }
 
-  async #known(vault: Session, keys: readonly Uint8Array[], below: number): Promise<Map<string, Known>> {
-    if (keys.length === 0) return new Map()
+  /** What a vault whose ledger has `size` entries knows of the keys, and whether it knows the newest entry. */
+  async #inVault(vault: Session, keys: readonly Uint8Array[], size: number) {
     const rows = await vault.rows<VaultColumns>(
-      'SELECT key, idx, fingerprint, erased FROM avow_vault WHERE site_id = $1 AND key = ANY($2::bytea[]) AND idx < $3',
-      [this.#site, keys, below],
+      `SELECT key, idx, fingerprint, erased FROM avow_vault WHERE site_id = $1 AND key = ANY($2::bytea[]) AND idx < $3
+       UNION ALL
+       SELECT key, idx, fingerprint, erased FROM avow_vault WHERE site_id = $1 AND idx = $3 - 1`,
+      [this.#site, keys, size],
     )
-    return new Map(rows.map(({ key, idx, fingerprint, erased }) => [hex(key), { index: idx, fingerprint, erased }]))
+    const known = new Map<string, Known>()
+    for (const { key, idx, fingerprint, erased } of rows) known.set(hex(key), { index: idx, fingerprint, erased })
+    return { known, hasNewest: size === 0 || rows.some(({ idx }) => idx === size - 1) }
   }
 
   /** Also what shows, asked after the vault was locked, that the lock on the head is still held. Always asks. */
@@ -423,7 +429,7 @@ class PostgresLog implements LogStore {
   }
 
   async findKey(key: Uint8Array) {
-    return (await this.#known(this.#vault, [key], (await this.head()).size)).get(hex(key)) ?? null
+    return (await this.#inVault(this.#vault, [key], (await this.head()).size)).known.get(hex(key)) ?? null
   }
 
   async findSubject(subject: Uint8Array) {
@@ -456,29 +462,33 @@ const keyStore = (vault: Database): KeyStore => ({
   list: async () => (await vault.rows<KeyColumns>('SELECT * FROM avow_api_keys ORDER BY created_at, id')).map(toKey),
 })
 
-export interface PostgresOptions {
+export interface PostgresOptions extends OpenOptions {
   /** `postgres://…` of the ledger. */
   readonly database: string
   /** `postgres://…` of the vault. */
   readonly vault: string
   /** Told what an operator should know. */
   readonly warn: (line: string) => void
-  /** The vault is known to be lost: an empty one is taken beside a ledger with entries. */
-  readonly isVaultLost?: boolean
 }
 
 /**
- * Opens the two databases and brings their tables to the newest schema. Rejects with `LostVaultError`, nothing being written,
- * if the ledger has entries and the vault has no tables.
+ * Opens the two databases and brings their tables to the newest schema, making what is missing unless it `mustExist`. Rejects
+ * with `LostVaultError`, nothing being written, if the ledger has entries and the vault has no tables.
  */
 export async function openPostgresStorage(options: PostgresOptions): Promise<Storage> {
-  const { warn, isVaultLost = false } = options
-  const ledger = await openDatabase('ledger', options.database, LEDGER_MIGRATIONS, warn)
+  const { warn, mustExist = false, lost } = options
+  const ledger = await openDatabase('ledger', options.database, LEDGER_MIGRATIONS, warn, async (name) => {
+    if (mustExist && lost !== 'ledger') throw missingStore(`the ${name}`)
+    // Neither is made where the other one isn't there either.
+    if (mustExist) await (await openDatabase('vault', options.vault, VAULT_MIGRATIONS, warn, refuse)).close()
+  })
   let vault: Database
   try {
     const isNew = (await ledger.rows('SELECT 1 FROM avow_logs WHERE size > 0 LIMIT 1')).length === 0
     vault = await openDatabase('vault', options.vault, VAULT_MIGRATIONS, warn, (name) => {
-      if (!isNew && !isVaultLost) throw new LostVaultError({ ledger: `the ${ledger.name}`, vault: `the ${name}` })
+      if (lost === 'vault') return
+      if (!isNew) throw new LostVaultError({ ledger: `the ${ledger.name}`, vault: `the ${name}` })
+      if (mustExist) refuse(name)
     })
   } catch (error) {
     await ledger.close()
@@ -557,8 +567,12 @@ async function valuesOf(vault: Database): Promise<ReadonlyMap<string, Uint8Array
   return new Map(rows.map(({ name, value }) => [name, value]))
 }
 
-/** Opens only the vault, for making keys while servers run beside. */
+const refuse = (name: string): never => {
+  throw missingStore(`the ${name}`)
+}
+
+/** Opens only the vault, for making keys while servers run beside. Rejects if it has no tables. */
 export async function openPostgresKeys(url: string): Promise<OpenedKeys> {
-  const vault = await openDatabase('vault', url, VAULT_MIGRATIONS, () => {})
+  const vault = await openDatabase('vault', url, VAULT_MIGRATIONS, () => {}, refuse)
   return { keys: keyStore(vault), vaultValues: () => valuesOf(vault), close: () => vault.close() }
 }

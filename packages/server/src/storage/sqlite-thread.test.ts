@@ -6,7 +6,7 @@ import Database from 'better-sqlite3'
 import { afterAll, expect, test } from 'vitest'
 import { conformance } from './conformance.js'
 import { connect, serve } from './sqlite-thread.js'
-import { LockedError, type Storage, UnavailableError } from './storage.js'
+import { LockedError, LostVaultError, type Storage, UnavailableError } from './storage.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'avow-thread-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -79,4 +79,30 @@ test('the thread ends only after the other side has heard that the stores are cl
   const storage = await connect(port1, lost)
   await storage.close()
   await lost
+})
+
+test('a vault that is lost is told through the thread as what it is, and one made anew where that is said', async () => {
+  const folder = path.join(root, 'lost')
+  const storage = await open(folder)
+  const { log } = await storage.openLog('site', 'o')
+  await log.append([], 0, () => ({
+    head: { size: 1, root: new Uint8Array(32), checkpoint: 'c', recordedAt: 1 },
+    entries: [{ entry: new Uint8Array(3), sealed: [] }],
+    vault: [
+      {
+        ...{ key: new Uint8Array(16), fingerprint: new Uint8Array(32), subject: null },
+        ...{ secrets: new Uint8Array(0), erased: null },
+      },
+    ],
+    tiles: [],
+    documents: [],
+  }))
+  await storage.close()
+  rmSync(path.join(folder, 'vault.db'))
+  const opening = open(folder)
+  await expect(opening).rejects.toThrow(LostVaultError)
+  await expect(opening).rejects.toThrow(/vault\.db is missing.*avow vault create/)
+  const { port1, port2 } = new MessageChannel()
+  serve(port2, folder, { mustExist: true, lost: 'vault' })
+  await (await connect(port1, new Promise(() => {}))).close()
 })

@@ -11,6 +11,8 @@ import {
   type Forgetting,
   LockedError,
   type LogStore,
+  LostVaultError,
+  type OpenOptions,
   OriginError,
   type Standing,
   type Storage,
@@ -34,11 +36,18 @@ interface Answer {
   readonly error?: { readonly name: string; readonly message: string }
 }
 
-const ERRORS: Readonly<Record<string, new (message: string) => Error>> = { UnavailableError, LockedError }
+const ERRORS = [UnavailableError, LockedError, LostVaultError, OriginError]
+
+/** The error that was thrown at the other end. Not constructed: its message is whole already. */
+function revived({ name, message }: NonNullable<Answer['error']>): Error {
+  const error = Object.assign(new Error(message), { name })
+  const found = ERRORS.find((one) => one.name === name)
+  return found ? Object.setPrototypeOf(error, found.prototype) : error
+}
 
 /** Answers calls for the stores in `folder` until the other side closes the port. */
-export function serve(port: MessagePort, folder: string): void {
-  const opened = openSqliteStorage(folder)
+export function serve(port: MessagePort, folder: string, options: OpenOptions = {}): void {
+  const opened = openSqliteStorage(folder, options)
   const logs: SqliteLog[] = []
   const storage = () => opened
   const log = (handle: number) => logs[handle]!
@@ -112,7 +121,7 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
     for (const { id, value, error } of answers) {
       const call = waiting.get(id)
       waiting.delete(id)
-      if (error) call?.reject(Object.assign(new (ERRORS[error.name] ?? Error)(error.message), { name: error.name }))
+      if (error) call?.reject(revived(error))
       else call?.resolve(value as never)
     }
   })
@@ -155,12 +164,7 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
     },
     logs: () => call('logs', []),
     async openLog(site, origin) {
-      const found = await call<{ origin: string; handle: number }>('openLog', [site, origin]).catch((error: Error) => {
-        // Its message is whole already; only its class was lost on the way.
-        if (error.name === 'OriginError')
-          throw Object.assign(new OriginError(site, null, origin), { message: error.message })
-        throw error
-      })
+      const found = await call<{ origin: string; handle: number }>('openLog', [site, origin])
       return { origin: found.origin, log: new DistantLog(found.handle, call) }
     },
     vaultValue: (name, create) => call('vaultValue', [name, create()]),
@@ -252,10 +256,10 @@ class DistantLog implements LogStore {
 }
 
 /** Opens the stores of `folder` in a thread. Rejects as `openSqliteStorage` does. */
-export async function openThreadedSqliteStorage(folder: string): Promise<Storage> {
+export async function openThreadedSqliteStorage(folder: string, options: OpenOptions = {}): Promise<Storage> {
   const { port1, port2 } = new MessageChannel()
   const worker = new Worker(new URL('./sqlite-worker.js', import.meta.url), {
-    workerData: { folder, port: port2 },
+    workerData: { folder, options, port: port2 },
     transferList: [port2],
   })
   const lost = new Promise<Error>((resolve) => {

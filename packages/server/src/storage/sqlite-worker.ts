@@ -2,4 +2,4 @@
 import { workerData } from 'node:worker_threads'
 import { serve } from './sqlite-thread.js'
 
-serve(workerData.port, workerData.folder)
+serve(workerData.port, workerData.folder, workerData.options)

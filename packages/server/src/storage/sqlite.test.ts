@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -272,3 +273,47 @@ test('closing waits for the erasure that was asked for before it', async () => {
   expect(erased.status).toBe('fulfilled')
   expect(leftOf(data, rows, [3, 4])).toEqual([4])
 })
+
+const BLOCK_BYTES = 4096
+
+/** A disk of two MiB, where mounting one is permitted. */
+function mountSmallDisk(): { disk: string; unmount(): void } | null {
+  const disk = folder()
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]).status !== 0) return null
+  return { disk, unmount: () => void spawnSync('umount', [disk]) }
+}
+
+const canMount = mountSmallDisk()
+canMount?.unmount()
+if (!canMount) console.warn('not run: no small disk may be mounted here, so a start on a full one was not tried')
+
+test.skipIf(!canMount)(
+  'whatever a start was about to write when the disk was full, it says so and that nothing was written',
+  async () => {
+    const failed = new Set<string>()
+    for (let spare = 0; ; spare++) {
+      const small = mountSmallDisk()!
+      let doing = 'opening'
+      let storage: Storage | null = null
+      try {
+        writeFileSync(path.join(small.disk, 'filler'), Buffer.alloc((512 - 2 - spare) * BLOCK_BYTES))
+        storage = await openSqliteStorage(path.join(small.disk, 'data'))
+        doing = 'taking a key'
+        await storage.useKey('aaaa', null)
+        doing = 'making a value'
+        await storage.vaultValue('large', () => new Uint8Array(5 * BLOCK_BYTES))
+        doing = 'opening a log'
+        await storage.openLog('site', `log.example/${'o'.repeat(5 * BLOCK_BYTES)}`)
+        break
+      } catch (error) {
+        failed.add(doing)
+        expect(error).toBeInstanceOf(UnavailableError)
+        expect((error as Error).message).toMatch(/nothing was written|(ledger|vault)\.db can't be (opened|written): /)
+      } finally {
+        await storage?.close()
+        small.unmount()
+      }
+    }
+    expect([...failed]).toEqual(['opening', 'taking a key', 'making a value', 'opening a log'])
+  },
+)

@@ -22,7 +22,9 @@ import {
   LockedError,
   type LogStore,
   LostVaultError,
+  missingStore,
   type OpenedKeys,
+  type OpenOptions,
   OriginError,
   otherKey,
   type Standing,
@@ -93,7 +95,7 @@ const LOCK_WAIT_MS = 5000
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 function openFile(file: string, exclusive: boolean, migrations: readonly string[]): Database.Database {
-  const db = new Database(file, { timeout: exclusive ? 0 : LOCK_WAIT_MS })
+  const db = writing(() => new Database(file, { timeout: exclusive ? 0 : LOCK_WAIT_MS }), `${file} can't be opened`)
   try {
     if (exclusive) db.pragma('locking_mode = EXCLUSIVE')
     db.pragma('journal_mode = WAL')
@@ -121,7 +123,9 @@ function openFile(file: string, exclusive: boolean, migrations: readonly string[
         `${file} is not a readable database (${error.message}): restore it from a backup; nothing was written`,
       )
     }
-    throw error
+    return writing(() => {
+      throw error
+    }, `${file} can't be written`)
   }
 }
 
@@ -318,7 +322,9 @@ export class SqliteLog implements LogStore {
       if (found) known.set(hex(key), found)
     }
     const edge = head.size === assumedSize ? null : this.#statements.edge.all(this.#site)
-    return { head, known, edge, assumedRoot: this.#statements.rootAt.get(this.#site, assumedSize) ?? null }
+    const assumedRoot = this.#statements.rootAt.get(this.#site, assumedSize) ?? null
+    const hasNewest = head.size === 0 || this.#statements.vaultRow.get(this.#site, head.size - 1) !== undefined
+    return { head, known, edge, assumedRoot, hasNewest }
   }
 
   /** The second half. Throws, nothing being appended, if it can't be written. */
@@ -465,7 +471,7 @@ function keyStore(vault: Database.Database): KeyStore {
   const find = vault.prepare<[Uint8Array], KeyColumns>('SELECT * FROM api_keys WHERE hash = ?')
   const list = vault.prepare<[], KeyColumns>('SELECT * FROM api_keys ORDER BY created_at, id')
   return {
-    add: async (row) => void add.run(...fromKey(row)),
+    add: async (row) => void writing(() => add.run(...fromKey(row))),
     find: async (hash) => {
       const row = find.get(hash)
       return row ? toKey(row) : null
@@ -474,27 +480,26 @@ function keyStore(vault: Database.Database): KeyStore {
   }
 }
 
-export interface SqliteOptions {
-  /** The vault is known to be lost: a new one is made beside a ledger with entries. */
-  readonly isVaultLost?: boolean
-}
+const isThere = (file: string) => existsSync(file) && statSync(file).size > 0
 
 /**
- * Opens `ledger.db` and `vault.db` in `folder`, creating what is missing. Rejects with `LockedError` if another process serves
- * from it, and with `LostVaultError`, nothing being written, if the ledger has entries and the vault is missing.
+ * Opens `ledger.db` and `vault.db` in `folder`, creating what is missing unless it `mustExist`. Rejects with `LockedError` if
+ * another process serves from it, and with `LostVaultError`, nothing being written, if the ledger has entries and the vault
+ * is missing.
  */
-export async function openSqliteStorage(folder: string, { isVaultLost = false }: SqliteOptions = {}): Promise<Storage> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+export async function openSqliteStorage(folder: string, { mustExist, lost }: OpenOptions = {}): Promise<Storage> {
   const names = { ledger: path.join(folder, 'ledger.db'), vault: path.join(folder, 'vault.db') }
+  const hasVault = isThere(names.vault)
+  if (mustExist && !isThere(names.ledger) && !(lost === 'ledger' && hasVault)) throw missingStore(names.ledger)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const ledger = openFile(names.ledger, true, LEDGER_MIGRATIONS)
   let vault: Database.Database
   try {
-    const file = names.vault
     const hasEntries = ledger.prepare('SELECT 1 FROM logs WHERE size > 0').get() !== undefined
     // A new vault would have another key for its blind indexes: nothing that was recorded could be found again.
-    const isThere = existsSync(file) && statSync(file).size > 0
-    if (hasEntries && !isThere && !isVaultLost) throw new LostVaultError(names)
-    vault = openFile(file, false, VAULT_MIGRATIONS)
+    if (hasEntries && !hasVault && lost !== 'vault') throw new LostVaultError(names)
+    if (mustExist && !hasVault && lost !== 'vault') throw missingStore(names.vault)
+    vault = openFile(names.vault, false, VAULT_MIGRATIONS)
   } catch (error) {
     ledger.close()
     throw error
@@ -524,14 +529,14 @@ export async function openSqliteStorage(folder: string, { isVaultLost = false }:
       const stored = findLog.get(site)?.origin ?? null
       const name = stored ?? origin
       if (name === null || (origin !== null && origin !== name)) throw new OriginError(site, stored, origin)
-      if (stored === null) addLog.run(site, name, Buffer.alloc(32), '')
+      if (stored === null) writing(() => addLog.run(site, name, Buffer.alloc(32), ''))
       return { origin: name, log: new SqliteLog(ledger, vault, scrubber, site) }
     },
     async vaultValue(name, create) {
       const stored = findValue.get(name)
       if (stored) return stored
       const value = create()
-      addValue.run(name, value)
+      writing(() => addValue.run(name, value))
       return value
     },
     async replaceVaultValues(values) {
@@ -545,8 +550,9 @@ export async function openSqliteStorage(folder: string, { isVaultLost = false }:
     async useKey(id, before) {
       const current = currentKey()
       if (current !== before && current !== id) throw otherKey(current, id)
-      if (current === null) addValue.run(CURRENT_KEY, Buffer.from(id))
-      else if (current !== id) setValue.run(Buffer.from(id), CURRENT_KEY)
+      if (current === id) return
+      const value = Buffer.from(id)
+      writing(() => (current === null ? addValue.run(CURRENT_KEY, value) : setValue.run(value, CURRENT_KEY)))
     },
     async close() {
       await scrubber.settled()

@@ -91,6 +91,8 @@ export interface Standing {
   readonly edge: readonly TileRow[] | null
   /** The root that the store has for the size the caller assumed; null where no head of that size was ever stored. */
   readonly assumedRoot: Uint8Array | null
+  /** Whether the vault has a row for the newest entry, as every vault has that is not older than its ledger. */
+  readonly hasNewest: boolean
 }
 
 export interface LogStore {
@@ -176,6 +178,14 @@ export interface OpenedKeys {
 /** The vault's own value that says which key-encryption key is the newest, by its id. */
 export const CURRENT_KEY = 'current-key'
 
+/** What is done about a store that isn't there. */
+export interface OpenOptions {
+  /** It is refused with `missingStore`. Else it is made, where the other one has nothing that it lacks. */
+  readonly mustExist?: boolean
+  /** The one that is known to be lost is made anew all the same, beside the other. */
+  readonly lost?: 'ledger' | 'vault'
+}
+
 export interface StoreNames {
   readonly ledger: string
   readonly vault: string
@@ -238,6 +248,12 @@ export class LostVaultError extends Error {
     )
   }
 }
+
+/** A command that looks after stores was pointed at none. */
+export const missingStore = (name: string): Error =>
+  new Error(
+    `${name} is not there: name the stores with --data (AVOW_DATA), or with --database and --vault; nothing was written`,
+  )
 
 /** The database can't be reached or written to, a full disk for instance. Nothing was changed; it may work again later. */
 export class UnavailableError extends Error {

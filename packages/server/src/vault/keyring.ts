@@ -17,6 +17,15 @@ export class KeyringError extends Error {
   override name = 'KeyringError'
 }
 
+/** A wrapped value is not what was wrapped, whichever key is given: asking again won't help. */
+export class DamagedError extends Error {
+  override name = 'DamagedError'
+
+  constructor(place: string, how: string) {
+    super(`${place}: the wrapped value ${how}; restore the vault from a backup`)
+  }
+}
+
 export interface Keyring {
   /** First 4 bytes of a hash of the newest key, in hex; safe to log. */
   readonly currentId: string
@@ -24,7 +33,7 @@ export interface Keyring {
   readonly ids: readonly string[]
   /** `place` binds the wrapped value to where it is kept: moved elsewhere it doesn't open. */
   wrap(plain: Uint8Array, place: string): Uint8Array
-  /** Throws `KeyringError` for a value that none of the keys opens. */
+  /** Throws `KeyringError` for a value that was wrapped with none of the keys, `DamagedError` for one that was changed since. */
   unwrap(wrapped: Uint8Array, place: string): Uint8Array
   /** Whether the value was wrapped with the newest key. */
   isCurrent(wrapped: Uint8Array): boolean
@@ -54,7 +63,7 @@ export function createKeyring(keys: readonly Uint8Array[]): Keyring {
       return wrapped
     },
     unwrap(wrapped, place) {
-      if (wrapped.length < OVERHEAD) throw new KeyringError(`${place}: the wrapped value is cut short`)
+      if (wrapped.length < OVERHEAD) throw new DamagedError(place, 'is cut short')
       const id = Buffer.from(wrapped.subarray(0, ID_SIZE)).toString('hex')
       const key = byId.get(id)
       if (!key)
@@ -70,7 +79,7 @@ export function createKeyring(keys: readonly Uint8Array[]): Keyring {
         return Buffer.concat([decipher.update(wrapped.subarray(ID_SIZE + NONCE_SIZE, -TAG_SIZE)), decipher.final()])
       } catch {
         // Changed, or moved here from elsewhere; it can't be told which, and nothing was opened.
-        throw new KeyringError(`${place}: the wrapped value was changed or is not from this place`)
+        throw new DamagedError(place, 'was changed or is not from this place')
       }
     },
     isCurrent: (wrapped) => currentId.equals(wrapped.subarray(0, ID_SIZE)),
