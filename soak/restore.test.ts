@@ -224,6 +224,49 @@ test('an older vault brings back nobody who was erased, and says what it lacks',
   expect(rows.find(({ idx }) => idx === unlinked!.receipt.index)).toMatchObject({ erased: 'unlink', subject: null })
 })
 
+test('a copy from before an epoch is noticed, is only read, brings nobody back, and the next epoch comes after the lost one', async () => {
+  place = createPlace()
+  let on = await start()
+  const key = await createKey(place)
+  const compose = await composer(on)
+  const [forgotten, ...kept] = await recordSome(on, compose, 3)
+  await stop()
+  const backup = backUp()
+  expect((await runAvow(place, ['recover', '--new-epoch', '--force', '--site', SITE])).status).toBe(0)
+  on = await start()
+  const epoch = new Observer(on.vkey)
+  const [late] = await recordSome(on, compose, 1)
+  epoch.seeReceipt(late!.receipt)
+  await stop()
+  expect(await erase(place, 'erase', [forgotten!.receipt.index])).toBe(null)
+  on = await start()
+  const { head } = await epoch.verify(`${on.logUrl}.e2`)
+  await stop()
+
+  for (const name of FILES) copyDatabase(backup, place.data, name)
+  for (const _ of ['at once', 'after a restart']) {
+    on = await start()
+    expect(on.stderr()).toMatch(
+      /the log of shop\.e2 stands at 0 entries, and \d+ were published.*avow recover --new-epoch/,
+    )
+    expect((await fetch(`${on.url}/readyz`)).status).toBe(503)
+    expect((await post(on, compose())).status).toBe(503)
+    await expectGone(on, key, forgotten!)
+    for (const { submission } of kept) expect((await post(on, submission)).status).toBe(200)
+    await stop()
+  }
+
+  expect((await runAvow(place, ['recover', '--new-epoch', '--site', SITE])).stdout).toMatch(
+    /^shop\.e3 goes on from shop\.e2 at/,
+  )
+  on = await start()
+  const { entries } = await new Observer(on.vkey).verify(`${on.logUrl}.e3`)
+  expect(JSON.parse(entries[0]!.toString('utf8'))).toEqual({ ...head, type: 'epoch', v: 1 })
+  expect(await expectGone(on, key, forgotten!)).toBe(410)
+  expect((await record(on, late!.submission)).status).toBe(201)
+  await stop()
+})
+
 test('a clock set back is survived: times of recording never decrease, over a restart neither', async () => {
   place = createPlace()
   const clock = { now: Date.parse('2026-11-23T10:00:00Z') }

@@ -23,18 +23,23 @@ test('an escrow in the data folder is warned of in one line; one outside it is w
 })
 
 // Far less than the minute after which a command is given up by itself.
-test('an anchor command that never ends doesn’t keep the server from stopping, and ends with it', async () => {
-  const place = placeOfOneTest()
-  const pipe = path.join(place.folder, 'pipe')
-  execFileSync('mkfifo', [pipe])
-  const server = await startServer(place, {
-    env: { AVOW_ANCHOR: `exec 3>'${pipe}'; echo started >&3; sleep 600 & wait; :` },
-  })
-  // Whoever has the pipe open is still running: it ends when the last of them does.
-  const held = createReadStream(pipe)
-  const isOver = once(held, 'end')
-  await once(held, 'data')
-  held.resume()
-  expect(await server.end('SIGTERM')).toBe(0)
-  await isOver
-}, 45_000)
+test.each([
+  ['an anchor command that never ends', 'sleep 600 & wait; :'],
+  ['one whose shell ends before what it started, which will not be asked to,', "(trap '' TERM; exec sleep 600) & wait"],
+])(
+  '%s doesn’t keep the server from stopping, and ends with it',
+  async (_, command) => {
+    const place = placeOfOneTest()
+    const pipe = path.join(place.folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    const server = await startServer(place, { env: { AVOW_ANCHOR: `exec 3>'${pipe}'; echo started >&3; ${command}` } })
+    // Whoever has the pipe open is still running: it ends when the last of them does.
+    const held = createReadStream(pipe)
+    const isOver = once(held, 'end')
+    await once(held, 'data')
+    held.resume()
+    expect(await server.end('SIGTERM')).toBe(0)
+    await isOver
+  },
+  45_000,
+)

@@ -96,8 +96,9 @@ async function servedLog() {
       due.push(call)
       return () => {}
     },
+    wait: async () => {},
   }
-  const { publications, close: closeOutsiders } = startOutsiders([ledger], {
+  const { publications, close: closeOutsiders } = await startOutsiders([ledger], {
     anchor: null,
     witnessing: { witnesses: witnesses.map((one) => ({ ...one, url: one.url! })), isMet, mode: 'open' },
     keptOf: createKeptCheckpoint,

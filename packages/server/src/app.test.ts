@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { subjectOf } from './consent/record.js'
+import { createMemoryEscrow } from './ledger/escrow.js'
 import { createMemoryStorage } from './storage/memory.js'
 import { UnavailableError } from './storage/storage.js'
 import { PAGE_ORIGIN, SITE, testPolicy, testWorld, uuidv7 } from './testing.js'
@@ -546,5 +547,59 @@ describe('bad input, walked from the description of the API', () => {
       expect((await avow.app.request(path, { headers: { authorization: `Bearer ${key}` } })).status, path).toBe(200)
     }
     await expectProblem(await avow.app.request('/nothing/here'), 404, 'not-found')
+  })
+})
+
+describe('a server that can’t record', () => {
+  /** The world's stores come back as they were at their first record, beside an escrow that has seen a second. */
+  async function forkedWorld() {
+    const escrow = createMemoryEscrow()
+    const world = await testWorld({ escrowOf: () => escrow })
+    const recorded = world.submission()
+    expect((await world.post(recorded)).status).toBe(201)
+    await escrow.put({ ...escrow.highest()!, root: new Uint8Array(32), size: 9 })
+    const { storage } = world
+    return { recorded, ...(await testWorld({ storage, escrowOf: () => escrow })) }
+  }
+
+  test('over an older copy answers for what was recorded, and asks to be sent again for what was not', async () => {
+    const { recorded, submission, post, audit, logged } = await forkedWorld()
+    const again = await post(recorded)
+    expect(again.status).toBe(200)
+    expect(await again.json()).toMatchObject({ id: recorded.id, index: 3 })
+    expect((await audit(`/records/${recorded.id}`)).status).toBe(200)
+    submission() // Its id is that of the first of the other world.
+    const refused = await post(submission())
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '5'])
+    expect(logged.filter((line) => /^the log of/.test(line))).toHaveLength(1)
+  })
+
+  test('says that it isn’t ready, without a line in the log for each who asks', async () => {
+    const { avow, logged } = await forkedWorld()
+    const before = [...logged]
+    for (const _ of [1, 2]) {
+      const answer = await avow.app.request('/readyz')
+      expect(answer.status).toBe(503)
+      expect(await answer.json()).toMatchObject({ code: 'unavailable', detail: expect.stringContaining(SITE) })
+    }
+    expect(logged).toEqual(before)
+    expect((await avow.app.request('/healthz')).status).toBe(200)
+  })
+
+  test('says so, too, when another process has rotated the key', async () => {
+    const { avow, storage } = await testWorld()
+    expect((await avow.app.request('/readyz')).status).toBe(200)
+    await storage.useKey('another', await storage.currentKey())
+    const answer = await avow.app.request('/readyz')
+    expect(answer.status).toBe(503)
+    expect(await answer.json()).toMatchObject({ detail: expect.stringMatching(/restart with the key file/) })
+  })
+
+  test('asks for what cites words that the older copy lacks to be sent again, since they were published', async () => {
+    const escrow = createMemoryEscrow()
+    await testWorld({ escrowOf: () => escrow })
+    // The stores are lost, and this server's are new.
+    const { submission, post } = await testWorld({ escrowOf: () => escrow })
+    expect((await post(submission())).status).toBe(503)
   })
 })

@@ -17,6 +17,8 @@ import type { KeyStore } from './storage/storage.js'
 export interface AppParts {
   readonly sites: Sites
   readonly keys: KeyStore
+  /** Whether the vault is still wrapped with this process's key. Rejects where the vault can't be asked. */
+  readonly isKeyCurrent: () => Promise<boolean>
   readonly scripts: Scripts
   /** Requests a minute from one address; null for no limit. */
   readonly rateLimit: number | null
@@ -64,7 +66,7 @@ export function createApp(parts: AppParts): App {
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
     auditRoutes(app, sites, keys, now)
     logRoutes(app, sites, keys, now)
-    healthRoutes(app, sites)
+    healthRoutes(app, sites, parts.isKeyCurrent)
     docsRoutes(app, parts.version)
   }
   const app: App = { all: create(), public: create(), private: create() }

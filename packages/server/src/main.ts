@@ -7,7 +7,7 @@ import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
 import { noticesOf, type Policy, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
 import { epochsOf, isUnbegun, openEpochs } from './ledger/epoch.js'
-import { type Escrow, openFileEscrow } from './ledger/escrow.js'
+import { type Escrow, escrowedLogs, openFileEscrow, originOf } from './ledger/escrow.js'
 import { createKeptCheckpoint, openKeptCheckpoint } from './ledger/kept-checkpoint.js'
 import type { Ledger } from './ledger/ledger.js'
 import { createSigner } from './ledger/signer.js'
@@ -15,10 +15,10 @@ import { createApiKey, type Scope } from './middleware/api-key.js'
 import { type Outside, type Outsiders, realOutside, startOutsiders, type Witnessing } from './outsiders.js'
 import { readScripts, type Scripts } from './routes/script.js'
 import type { Site } from './routes/site.js'
-import { readSeed, seedFile } from './signing-key.js'
+import { readSeed, requireSigningKey, seedFile } from './signing-key.js'
 import { holdFile } from './storage/held-file.js'
 import { openThreadedSqliteStorage } from './storage/sqlite-thread.js'
-import type { LogStore, Storage } from './storage/storage.js'
+import { type LogStore, OriginError, type Storage } from './storage/storage.js'
 import { type Blinder, openBlinder } from './vault/blind.js'
 import { createKeyring, type Keyring } from './vault/keyring.js'
 import { openVault } from './vault/vault.js'
@@ -102,6 +102,7 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
     const app = createApp({
       sites,
       keys: storage.keys,
+      isKeyCurrent: async () => (await storage.currentKey()) === keyring.currentId,
       scripts: options.scripts ?? readScripts(),
       rateLimit: options.rateLimit,
       trustedProxies: options.trustedProxies ?? [],
@@ -152,8 +153,11 @@ async function openSite(
   const notices = noticesOf(policy, labels)
   const earlier = (await Promise.all([...logs.values()].reverse().map((log) => log.documents()))).flat()
   if (ledger.fork === null) await publish(ledger, blind, await due(ledger, earlier, policy, notices))
-  const book = new PolicyBook(await ledger.documents(), policy, notices)
-  const outsiders = startOutsiders(logs.values(), {
+  // An older copy may lack them: what cites them is kept and sent again, and must not be told that it is wrong.
+  const published =
+    ledger.fork === null ? await ledger.documents() : uniqueOf([...earlier, ...unpublished(earlier, policy, notices)])
+  const book = new PolicyBook(published, policy, notices)
+  const outsiders = await startOutsiders(logs.values(), {
     anchor: options.anchor ?? null,
     witnessing: options.witnessing ?? null,
     keptOf: (log) =>
@@ -179,9 +183,11 @@ async function openSite(
 /** What the newest log lacks: all that earlier epochs published, so that it can still be cited, and today's policy. */
 async function due(ledger: Ledger, earlier: readonly Published[], policy: Policy, notices: readonly Notice[]) {
   const here = new Set((await ledger.documents()).map(({ hash }) => hash))
-  const documents = [...earlier, ...unpublished(earlier, policy, notices)]
-  return documents.filter(({ hash }, i) => !here.has(hash) && documents.findIndex((other) => other.hash === hash) === i)
+  return uniqueOf([...earlier, ...unpublished(earlier, policy, notices)]).filter(({ hash }) => !here.has(hash))
 }
+
+const uniqueOf = (documents: readonly Published[]) =>
+  documents.filter(({ hash }, i) => documents.findIndex((other) => other.hash === hash) === i)
 
 /** The site's logs, the newest epoch first; each one's escrow is added to `escrows`. */
 async function openLogs(
@@ -194,14 +200,26 @@ async function openLogs(
 ): Promise<Map<string, Ledger>> {
   const seedOf = options.seedOf ?? ((name, isNew) => readSeed(seedFile(options.data, name), isNew))
   const warn = options.log ?? console.error
-  const names = epochsOf(site, await storage.logs())
-  const ledgers = await openEpochs(names, async (log) => {
-    const { origin, log: store } = await openLog(options, log, storage)
-    const seed = seedOf(site, names.length === 1 && (await store.head()).size === 0)
+  const stored = await storage.logs()
+  const names = epochsOf(site, [...stored, ...(options.escrowOf ? [] : escrowedLogs(escrowFolder(options)))])
+  // All of them first: where one is damaged, no log is touched.
+  const opened = new Map<string, Escrow>()
+  for (const log of names) {
     const escrow = options.escrowOf?.(log) ?? openHeldEscrow(escrowFolder(options), log, nodeName(options))
     escrows.push(escrow)
+    opened.set(log, escrow)
+  }
+  const ledgers = await openEpochs(names, async (log) => {
+    const escrow = opened.get(log)!
+    const escrowed = escrow.highest()
+    const { origin, log: store } = stored.includes(log)
+      ? await storage.openLog(log, options.origin ? originFor(log, options.origin) : null)
+      : await openNewLog(options, log, escrowed && originOf(escrowed), storage)
+    const head = await store.head()
+    const seed = seedOf(site, names.length === 1 && escrowed === null && head.size === 0)
     const limit = options.batchLimit === undefined ? {} : { batchLimit: options.batchLimit }
     const signer = createSigner(origin, seed)
+    await requireSigningKey(storage, site, signer, head.checkpoint || (escrowed?.checkpoint ?? ''))
     return { log, store, signer, keyring, escrow, now, warn, ...limit }
   })
   if (isUnbegun(ledgers)) {
@@ -237,16 +255,22 @@ function openHeldEscrow(folder: string, log: string, node: string): Escrow {
 const escrowFolder = ({ escrow, data }: AvowOptions) => escrow ?? path.join(data, 'escrow')
 const nodeName = ({ node }: AvowOptions) => node ?? 'node'
 
-async function openLog(
-  options: AvowOptions,
+const originFor = (log: string, base: string) => `${base}/log/${log}`
+
+/** A log that the ledger doesn't have. `escrowed`: its origin, where the ledger is an older copy, or lost, and it had been there. */
+async function openNewLog(
+  { origin, publicUrl }: AvowOptions,
   log: string,
+  escrowed: string | null,
   storage: Storage,
 ): Promise<{ origin: string; log: LogStore }> {
-  const nameOf = (base: string) => `${base}/log/${log}`
-  if (options.origin) return storage.openLog(log, nameOf(options.origin))
+  const given = origin ? originFor(log, origin) : null
+  if (escrowed !== null && given !== null && given !== escrowed) throw new OriginError(log, escrowed, given)
   // Derived, not set: an address that changed later must not rename a log.
-  const derived = nameOf(options.publicUrl.replace(/^https?:\/\//, '').replace(/\/$/, ''))
-  return (await storage.logs()).includes(log) ? storage.openLog(log, null) : storage.openLog(log, derived)
+  return storage.openLog(
+    log,
+    escrowed ?? given ?? originFor(log, publicUrl.replace(/^https?:\/\//, '').replace(/\/$/, '')),
+  )
 }
 
 /** One after the other, so that a policy is in the log before its notices, and all before any consent can cite them. */

@@ -48,6 +48,7 @@ async function witnessedWorld(mode: 'open' | 'closed') {
       later.once('later', call)
       return () => later.off('later', call)
     },
+    wait: async () => {},
   }
   const world = await testWorld({
     outside,
@@ -117,20 +118,51 @@ test('with the witnesses away, consents are still taken: open serves them, close
   }
 })
 
-test('after a time without witnesses, what was cosigned before it is not served again', async () => {
-  const signer = createSigner('dash.example/log/shop', new Uint8Array(32).fill(9))
-  const ledger = await Ledger.open({
-    log: SITE,
-    store: (await createMemoryStorage().openLog(SITE, signer.name)).log,
+async function openLedger(log: string): Promise<Ledger> {
+  const signer = createSigner(`dash.example/log/${log}`, new Uint8Array(32).fill(9))
+  return Ledger.open({
+    log,
+    store: (await createMemoryStorage().openLog(log, signer.name)).log,
     signer,
     keyring: createKeyring([new Uint8Array(32).fill(3)]),
     escrow: createMemoryEscrow(),
     now: () => 0,
     warn: () => {},
   })
+}
+
+test('after a time without witnesses, what was cosigned before it is not served again', async () => {
+  const ledger = await openLedger(SITE)
   const kept = createKeptCheckpoint()
   kept.write('cosigned while there were witnesses')
   const keptOf = () => kept
-  startOutsiders([ledger], { anchor: null, witnessing: null, keptOf, outside: realOutside, warn: () => {} })
+  await startOutsiders([ledger], { anchor: null, witnessing: null, keptOf, outside: realOutside, warn: () => {} })
   expect(kept.read()).toBeNull()
+})
+
+test('where what was published last can’t be read, nothing that was started is left running', async () => {
+  const [signals, waited]: [AbortSignal[], number[]] = [[], []]
+  const outside: Outside = {
+    ...realOutside,
+    fetch: (_, { signal }) => {
+      signals.push(signal!)
+      return new Promise((_resolve, reject) => {
+        if (signal!.aborted) reject(signal!.reason)
+        signal!.addEventListener('abort', () => reject(signal!.reason))
+      })
+    },
+    later: (ms) => {
+      waited.push(ms)
+      return () => {}
+    },
+  }
+  const [first, second] = await Promise.all(['shop.e2', 'shop'].map(openLedger))
+  const keptOf = (log: string) => {
+    if (log === 'shop') throw new Error('the disk is gone')
+    return createKeptCheckpoint()
+  }
+  const options = { anchor: 'https://anchor.example/', witnessing: null, keptOf, outside, warn: () => {} }
+  await expect(startOutsiders([first!, second!], options)).rejects.toThrow('the disk is gone')
+  expect(signals.every(({ aborted }) => aborted)).toBe(true)
+  expect(waited).toEqual([])
 })

@@ -8,12 +8,14 @@ import { testFolder } from '../test-folder.js'
 import { type AnchorWorld, anchorTo, startAnchoring } from './anchor.js'
 
 const checkpoint = 'dash.example/log/shop\n5\nhash\n\n— dash.example/log/shop signature\n'
+const turn = () => new Promise<void>((resume) => setImmediate(resume))
 const never = () => new AbortController().signal
 const worldOf = (more: Partial<AnchorWorld> = {}): AnchorWorld => ({
   spawn: (command, options) => spawn(command, options),
   fetch: async () => new Response(''),
   timeout: never,
   later: () => () => {},
+  wait: turn,
   ...more,
 })
 const send = (target: string, world: AnchorWorld) => anchorTo(target, world)(checkpoint, never())
@@ -66,7 +68,6 @@ test('it is anchored at start and every hour; a failure is told, and tried again
     },
     warn: (line) => warned.push(line),
   })
-  const turn = () => new Promise<void>((resume) => setImmediate(resume))
   await turn()
   for (const down of [true, true, false]) {
     isDown = down
@@ -104,33 +105,38 @@ function anchoringTo(target: string, more: Partial<AnchorWorld>) {
     for (const { pid, exitCode, signalCode } of children)
       if (pid && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL')
   })
-  return { anchoring, warned }
+  return { anchoring, warned, children }
 }
 
 test.each([
-  ['a command that never ends', ':', []],
-  ['one that will not be asked to', 'trap "" TERM', [1000]],
-])('%s ends when the server stops, with all that it started, and that is no alarm', async (_, first, graces) => {
+  ['a command that never ends', 'sleep 600 & wait; :', 'willing'],
+  ['one that will not be asked to', 'trap "" TERM; sleep 600 & wait; :', 'stubborn'],
+  [
+    'one whose shell ends, and what that started will not be asked to',
+    '(trap "" TERM; exec sleep 600) & wait',
+    'orphaned',
+  ],
+])('%s ends when the server stops, with all that it started, and that is no alarm', async (_, command, kind) => {
   const pipe = path.join(testFolder(), 'pipe')
   execFileSync('mkfifo', [pipe])
-  const waited: number[] = []
-  const { anchoring, warned } = anchoringTo(`${first}; exec 3>'${pipe}'; echo started >&3; sleep 600 & wait; :`, {
-    later: (ms, call) => {
-      if (graces.length > 0) {
-        waited.push(ms)
-        call()
-      }
-      return () => {}
-    },
-  })
   // Whoever has the pipe open is still running: it ends when the last of them does.
   const held = createReadStream(pipe)
   const isOver = once(held, 'end')
+  let waited = 0
+  const { anchoring, warned, children } = anchoringTo(`exec 3>'${pipe}'; echo started >&3; ${command}`, {
+    async wait(ms) {
+      // Time doesn't pass until whoever does end when asked to has ended.
+      if (kind === 'willing') await isOver
+      while (kind === 'orphaned' && children[0]?.signalCode === null) await turn()
+      await turn()
+      waited += ms
+    },
+  })
   await once(held, 'data')
   held.resume()
   await anchoring.stop()
+  if (kind !== 'willing') expect(waited).toBe(1000)
   await isOver
-  expect(waited).toEqual(graces)
   expect(warned).toEqual([])
 })
 
@@ -154,9 +160,9 @@ test('an address that never answers is let go of when the server stops, and that
 test('a command that takes too long is ended too, and that is an alarm', async () => {
   const tooLong = new AbortController()
   const { anchoring, warned } = anchoringTo('sleep 600', { timeout: () => tooLong.signal })
-  await new Promise<void>((resume) => setImmediate(resume))
+  await turn()
   tooLong.abort()
-  while (warned.length === 0) await new Promise<void>((resume) => setImmediate(resume))
+  while (warned.length === 0) await turn()
   expect(warned).toEqual([expect.stringMatching(/^ALARM shop: .*in an hour: it took too long$/)])
   await anchoring.stop()
 })

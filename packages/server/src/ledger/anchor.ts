@@ -16,6 +16,8 @@ export interface AnchorWorld {
   readonly timeout: (ms: number) => AbortSignal
   /** Calls once, after so many milliseconds; what it answers takes that back. */
   readonly later: (ms: number, call: () => void) => () => void
+  /** Resolves after so many milliseconds, for which the process stays alive. */
+  readonly wait: (ms: number) => Promise<void>
 }
 
 export interface Anchoring {
@@ -33,6 +35,9 @@ const TIMEOUT_MS = 60_000
 
 /** Between asking a command to end and ending it: enough to take its lock files along. */
 const GRACE_MS = 1000
+
+/** Between two looks at whether it has ended. */
+const LOOK_MS = 50
 
 /** `AVOW_ANCHOR`: an http(s) address, else a command for the shell. */
 export function anchorTo(target: string, world: AnchorWorld): Send {
@@ -52,45 +57,57 @@ function sendToUrl(url: string, { fetch, timeout }: AnchorWorld): Send {
   }
 }
 
-function sendToCommand(command: string, { spawn, timeout, later }: AnchorWorld): Send {
+function sendToCommand(command: string, { spawn, timeout, wait }: AnchorWorld): Send {
   return async (checkpoint, stopping) => {
     const ending = AbortSignal.any([timeout(TIMEOUT_MS), stopping])
     ending.throwIfAborted()
-    await new Promise<void>((resolve, reject) => {
-      // A group of its own, since ending a shell leaves running what that has started. Its output is the operator's to see,
-      // and would otherwise fill a pipe that nobody empties.
-      const child = spawn(command, { shell: true, detached: true, stdio: ['pipe', 'ignore', 'inherit'] })
-      let cancel = () => {}
-      const end = () => {
-        signalGroup(child, 'SIGTERM')
-        cancel = later(GRACE_MS, () => signalGroup(child, 'SIGKILL'))
-      }
-      const settle = (error: Error | null) => {
-        ending.removeEventListener('abort', end)
-        cancel()
-        if (error) reject(error)
-        else resolve()
-      }
-      ending.addEventListener('abort', end)
-      child.once('error', settle)
+    // A group of its own, since ending a shell leaves running what that has started. Its output is the operator's to see,
+    // and would otherwise fill a pipe that nobody empties.
+    const child = spawn(command, { shell: true, detached: true, stdio: ['pipe', 'ignore', 'inherit'] })
+    let ended = Promise.resolve()
+    const end = () => {
+      ended = endGroup(child, wait)
+    }
+    ending.addEventListener('abort', end)
+    const failure = await new Promise<Error | null>((resolve) => {
+      child.once('error', resolve)
       child.once('close', (code, signal) => {
-        if (ending.aborted) settle(new Error('it took too long'))
-        else settle(code === 0 ? null : new Error(`it ended with ${code === null ? signal : `status ${code}`}`))
+        resolve(code === 0 ? null : new Error(`it ended with ${code === null ? signal : `status ${code}`}`))
       })
       // A command that doesn't read what it is given says by its status whether it minds.
       child.stdin?.once('error', () => {})
       child.stdin?.end(checkpoint)
     })
+    ending.removeEventListener('abort', end)
+    // The shell may be gone before what it started.
+    await ended
+    if (ending.aborted) throw new Error('it took too long')
+    if (failure) throw failure
   }
 }
 
-function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
-  if (pid === undefined) return
+/**
+ * Asks all of a command's group to end, and ends what doesn't. What ended and nobody waited for looks as if it were there, in
+ * a container without an init: it costs the grace, no more.
+ */
+async function endGroup(child: ChildProcess, wait: AnchorWorld['wait']): Promise<void> {
+  let isThere = signalGroup(child, 'SIGTERM')
+  for (let waited = 0; isThere && waited < GRACE_MS; waited += LOOK_MS) {
+    await wait(LOOK_MS)
+    isThere = signalGroup(child, 0)
+  }
+  if (isThere) signalGroup(child, 'SIGKILL')
+}
+
+/** Answers whether anybody was there to be signalled; 0 only looks. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  if (pid === undefined) return false
   try {
     process.kill(-pid, signal)
-  } catch (error) {
-    // It has ended by itself, which is all that is wanted.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    return true
+  } catch {
+    // All have ended by themselves, which is what is wanted; or are another user's by now, who alone can end them.
+    return false
   }
 }
 

@@ -5,7 +5,7 @@ import type { LogStore } from '../storage/storage.js'
 import { createKeyring } from '../vault/keyring.js'
 import { epochDraft, epochsOf, isUnbegun, nextEpoch, openEpochs } from './epoch.js'
 import { createMemoryEscrow, type Escrow } from './escrow.js'
-import type { Draft, Ledger } from './ledger.js'
+import { type Draft, ForkError, type Ledger } from './ledger.js'
 import { createSigner } from './signer.js'
 
 const draft = (key: string): Draft => ({
@@ -16,10 +16,10 @@ const draft = (key: string): Draft => ({
 
 const keyOf = ({ evidence }: { evidence: object | null }) => (evidence as { key: string }).key
 
-/** A site of two epochs: records a, b, c in the first, of which more was published; an entry for the epoch and d in the second. */
-async function twoEpochs() {
-  const storage = createMemoryStorage()
+/** Stores that hold nothing. */
+function newWorld() {
   const escrows = new Map<string, Escrow>()
+  const storage = createMemoryStorage()
   const stores = new Map<string, LogStore>()
   const warned: string[] = []
   const open = (...names: string[]) =>
@@ -32,6 +32,13 @@ async function twoEpochs() {
       const keyring = createKeyring([new Uint8Array(32).fill(1)])
       return { log, store, signer, keyring, escrow, now: () => 1000, warn: (line) => warned.push(line) }
     })
+  return { open, stores, escrows, warned }
+}
+
+/** A site of two epochs: records a, b, c in the first, of which more was published; an entry for the epoch and d in the second. */
+async function twoEpochs() {
+  const world = newWorld()
+  const { open, escrows } = world
   const [first] = await open('shop')
   for (const key of ['a', 'b', 'c']) await first!.append(draft(key))
   await escrows.get('shop')!.put({ ...first!.head, size: 9 })
@@ -44,7 +51,7 @@ async function twoEpochs() {
     const [newest, old] = await open('shop.e2', 'shop')
     return { newest: newest!, old: old! }
   }
-  return { ...(await reopen()), reopen, open, stores, escrows }
+  return { ...(await reopen()), reopen, ...world }
 }
 
 /** Places of records of both epochs. */
@@ -63,6 +70,7 @@ test('epochs are named by number, the newest first', () => {
     'shop.e2',
     'shop',
   ])
+  expect(epochsOf('shop', ['shop', 'shop.e2', 'shop.e2', 'shop'])).toEqual(['shop.e2', 'shop'])
   expect(nextEpoch('shop', ['shop'])).toBe('shop.e2')
   expect(nextEpoch('shop', ['shop', 'shop.e2', 'shop.e10'])).toBe('shop.e11')
 })
@@ -120,14 +128,47 @@ describe('forgetting over epochs', () => {
     expect(again.newest.head.size).toBe(3)
   })
 
-  test('what died before its tombstone was appended was promised to nobody', async () => {
+  test('what died before its tombstone was appended is carried out at the next start, and gets it in the newest log', async () => {
     const { newest, stores, reopen } = await twoEpochs()
     const store = stores.get('shop.e2')!
     const append = store.append.bind(store)
     store.append = () => Promise.reject(new Error('killed'))
     await expect(newest.erase([BOTH[0]!], 'erase', 'request')).rejects.toThrow('killed')
     store.append = append
-    expect(await left(await reopen())).toEqual(['a', 'b', 'c', 'd'])
+    for (const _ of [1, 2]) {
+      const again = await reopen()
+      expect(await left(again)).toEqual(['a', 'c', 'd'])
+      expect((await again.newest.tombstones()).map(({ body }) => body)).toMatchObject([
+        { index: 1, log: 'log.example/shop', grade: 'erase' },
+      ])
+      expect(again.old.head.size).toBe(3)
+    }
+  })
+
+  test('so is what died when the old log was the newest: nothing is appended to that any more', async () => {
+    const { escrows, reopen } = await twoEpochs()
+    await escrows.get('shop')!.putTombstones([{ log: 'shop', index: 1, grade: 'erase' }])
+    for (const _ of [1, 2]) {
+      const again = await reopen()
+      expect(await left(again)).toEqual(['a', 'c', 'd'])
+      expect([again.old.head.size, again.newest.head.size]).toEqual([3, 3])
+    }
+  })
+
+  test('an older copy from before the newest epoch takes nothing on, and brings nobody back', async () => {
+    const { newest, escrows } = await twoEpochs()
+    await newest.erase(BOTH, 'erase', 'request')
+    const before = newWorld()
+    const [copied] = await before.open('shop')
+    for (const key of ['a', 'b', 'c']) await copied!.append(draft(key))
+    for (const [log, escrow] of escrows) before.escrows.set(log, escrow)
+    // Only the escrow knows of the second epoch; its log is made anew, and empty.
+    const [lost, old] = await before.open(...epochsOf('shop', ['shop', 'shop.e2']))
+    expect(lost!.fork).toMatch(/recover --new-epoch/)
+    await expect(lost!.append(draft('e'))).rejects.toThrow(ForkError)
+    expect((await old!.open([0, 1, 2])).map(keyOf)).toEqual(['a', 'c'])
+    expect(before.warned).toHaveLength(2)
+    expect(nextEpoch('shop', ['shop', 'shop.e2'])).toBe('shop.e3')
   })
 
   test('an older vault brings nobody back, in no epoch', async () => {

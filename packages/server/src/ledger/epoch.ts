@@ -5,9 +5,12 @@
 import { createHash } from 'node:crypto'
 import { type Draft, Ledger, type LedgerParts } from './ledger.js'
 
-/** A site's logs among all, the newest epoch first: `<site>.e3`, `<site>.e2`, `<site>`. The first is there even when new. */
+/**
+ * A site's logs among all, the newest epoch first: `<site>.e3`, `<site>.e2`, `<site>`. The first is there even when new. All
+ * are those of the stores and those of the escrow (`escrowedLogs`): an older copy of the ledger lacks the newest epochs.
+ */
 export function epochsOf(site: string, logs: readonly string[]): string[] {
-  const later = logs
+  const later = [...new Set(logs)]
     .map((log) => (log.startsWith(`${site}.e`) ? Number(log.slice(site.length + 2)) : Number.NaN))
     .filter((epoch) => Number.isSafeInteger(epoch) && epoch >= 2)
     .sort((a, b) => b - a)
@@ -38,6 +41,8 @@ export async function openEpochs(
   for (const name of [...names].reverse()) {
     ledgers.unshift(await Ledger.open({ ...(await partsOf(name)), earlier: [...ledgers] }))
   }
+  const [newest] = ledgers
+  if (newest && newest.fork === null && !isUnbegun(ledgers)) await newest.finishErasures()
   return ledgers
 }
 

@@ -1,10 +1,10 @@
 /** The escrow in files: what it was given once is there after every crash, and it never goes back. */
-import { appendFileSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { type Head, UnavailableError } from '../storage/storage.js'
 import { testFolder } from '../test-folder.js'
-import { type EscrowedTombstone, openFileEscrow } from './escrow.js'
+import { type EscrowedTombstone, escrowedLogs, openFileEscrow, originOf } from './escrow.js'
 
 /** Its checkpoint says the size and the root once more, as a real one does. */
 function headOf(size: number): Head {
@@ -49,7 +49,11 @@ test('tombstones are kept by log, index and grade, of all nodes; a line that a c
   const escrow = openFileEscrow(folder, 'site.e2', 'a')
   const graves = [grave(3, { log: 'site.e2', grade: 'unlink' }), grave(12, { log: 'site' })]
   await escrow.putTombstones(graves)
-  appendFileSync(path.join(folder, 'site.e2.a.tombstones'), '7 era')
+  // The second would be another record's, the third is of no log that there is.
+  for (const cut of ['7 era', '8 erase', '9 erase si']) {
+    appendFileSync(path.join(folder, 'site.e2.a.tombstones'), cut)
+    await escrow.putTombstones([])
+  }
   await escrow.putTombstones([grave(8, { log: 'site.e2' })])
   await openFileEscrow(folder, 'site.e2', 'b').putTombstones([grave(9, { log: 'site.e2' })])
   const known = [...graves, grave(8, { log: 'site.e2' }), grave(9, { log: 'site.e2' })]
@@ -72,9 +76,9 @@ test('a folder that is gone, or a file that can’t be read, is no fault of the 
 
 test('neither is what can’t be written, and the file is named', async () => {
   const folder = testFolder()
+  const escrow = openFileEscrow(folder, 'site', 'node')
   // A disk that is always full.
   symlinkSync('/dev/full', path.join(folder, 'site.node.tombstones'))
-  const escrow = openFileEscrow(folder, 'site', 'node')
   const refused = escrow.putTombstones([grave(1)])
   await expect(refused).rejects.toThrow(UnavailableError)
   await expect(refused).rejects.toThrow(/site\.node\.tombstones: the escrow can't be written: ENOSPC/)
@@ -82,4 +86,49 @@ test('neither is what can’t be written, and the file is named', async () => {
   await expect(huge).rejects.toThrow(/site\.node\.head: the escrow can't be written: .*does not fit/)
   await escrow.put(headOf(1))
   expect(escrow.highest()?.size).toBe(1)
+})
+
+test('a damaged file is named, not taken for a new one: by whoever opens the log, and by whoever reads it', async () => {
+  const folder = testFolder()
+  const escrow = openFileEscrow(folder, 'site', 'node')
+  await escrow.put(headOf(3))
+  await escrow.putTombstones([grave(1)])
+  const [head, tombstones] = ['head', 'tombstones'].map((kind) => path.join(folder, `site.node.${kind}`))
+  const whole = readFileSync(head!)
+  for (const bytes of ['', 'x'.repeat(16_384), '\0'.repeat(16_384), whole.subarray(0, -1), `${whole} `]) {
+    writeFileSync(head!, bytes)
+    for (const node of ['node', 'other'])
+      expect(() => openFileEscrow(folder, 'site', node)).toThrow(/site\.node\.head is damaged: restore it/)
+    expect(escrow.highest).toThrow(UnavailableError)
+    expect(readdirSync(folder).sort()).toEqual(['site.node.head', 'site.node.tombstones'])
+  }
+  writeFileSync(head!, whole)
+  writeFileSync(tombstones!, '#\n1 erase\n\0\0\0\n')
+  for (const node of ['node', 'other'])
+    expect(() => openFileEscrow(folder, 'site', node)).toThrow(/site\.node\.tombstones, line 3, is damaged: restore it/)
+  expect(readFileSync(head!)).toEqual(whole)
+})
+
+test('a first head that a crash cut short was never published: the file is as good as new', async () => {
+  const folder = testFolder()
+  const file = path.join(folder, 'site.node.head')
+  await openFileEscrow(folder, 'site', 'node').put(headOf(3))
+  const whole = readFileSync(file, 'utf8')
+  for (const length of [1, 50, whole.trim().length - 1]) {
+    writeFileSync(file, whole.slice(0, length).padEnd(16_384))
+    expect(openFileEscrow(folder, 'site', 'node').highest()).toBeNull()
+  }
+  const again = openFileEscrow(folder, 'site', 'node')
+  await again.put(headOf(4))
+  expect(again.highest()?.size).toBe(4)
+})
+
+test('the logs that a head was put for are known by name, and their origin', async () => {
+  const folder = testFolder()
+  expect(escrowedLogs(path.join(folder, 'none'))).toEqual([])
+  for (const log of ['site', 'site.e2', 'site-b']) await openFileEscrow(folder, log, 'a').put(headOf(1))
+  await openFileEscrow(folder, 'site.e2', 'b').put(headOf(2))
+  openFileEscrow(folder, 'site.e3', 'a')
+  expect(escrowedLogs(folder).sort()).toEqual(['site', 'site-b', 'site.e2'])
+  expect(originOf(openFileEscrow(folder, 'site', 'a').highest()!)).toBe('log.example/site')
 })

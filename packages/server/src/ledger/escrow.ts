@@ -3,19 +3,10 @@
  * published: a database that comes back older than its escrow is a restored copy, and going on from it would fork the log.
  * A tombstone is fsynced before the log has it: no crash, of whatever node, leaves one in the log alone.
  */
-import {
-  closeSync,
-  existsSync,
-  fdatasync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, existsSync, fdatasync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { replaceFile, syncFolder, writeWhole } from '../storage/durable-file.js'
 import { type Grade, type Head, UnavailableError } from '../storage/storage.js'
 import { encodeBase64 } from './base64.js'
 
@@ -35,11 +26,11 @@ export interface EscrowedHead {
   readonly checkpoint: string
 }
 
-/** Whatever can't be read or written is an `UnavailableError`. */
+/** Whatever can't be read or written, or is damaged, is an `UnavailableError`. */
 export interface Escrow {
-  /** The highest head any node put here; null for a new log. */
+  /** The highest head any node put here; null for a new log. Throws if it may have been higher, and is damaged. */
   highest(): EscrowedHead | null
-  /** Of all nodes. One whose erasure was interrupted may be there without standing in the log. */
+  /** Of all nodes. One whose erasure was interrupted may be there without standing in the log. Throws if some may be lost. */
   tombstones(): EscrowedTombstone[]
   /** Durable when it resolves; if it rejects, the head must not be published. One below what this node put is passed over. */
   put(head: Head): Promise<void>
@@ -55,53 +46,31 @@ const SLOT_BYTES = 8192
 
 /**
  * Escrow in a folder, which several nodes may share: `<log>.<node>.head` has two slots written in turn, so that one of
- * them is whole whenever the machine dies, and `<log>.<node>.tombstones` grows by a line for each.
+ * them is whole whenever the machine dies, and `<log>.<node>.tombstones` grows by a line for each. Throws, nothing being
+ * written, if any of the log's files is damaged.
  */
 export function openFileEscrow(folder: string, log: string, node: string): Escrow {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const all = readFileEscrow(folder, log)
+  // Before anything is made: a damaged file must not pass for a new one, nor a new one stand beside it.
+  all.highest()
+  all.tombstones()
   const headFile = path.join(folder, `${log}.${node}.head`)
-  const isNew = !existsSync(headFile)
-  const heads = openSync(headFile, isNew ? 'w+' : 'r+', 0o600)
-  const tombstoneFile = path.join(folder, `${log}.${node}.tombstones`)
-  const tombstones = openSync(tombstoneFile, 'a', 0o600)
-  if (isNew) {
-    writeWhole(heads, Buffer.alloc(2 * SLOT_BYTES, ' '), 0)
-    fsyncSync(heads)
-  }
+  // Under its name only when it is whole: one of another length is damaged, not new.
+  if (!existsSync(headFile)) replaceFile(headFile, Buffer.alloc(2 * SLOT_BYTES, ' '))
+  const heads = openSync(headFile, 'r+')
   syncFolder(folder)
+  const tombstoneFile = path.join(folder, `${log}.${node}.tombstones`)
   const slot = Buffer.alloc(SLOT_BYTES)
   let running: Promise<void> = Promise.resolve()
-  const slots = readSlots(readFileSync(headFile)).map((head) => head?.size ?? -1)
+  const slots = readSlots(readFileSync(headFile), headFile).map((head) => head?.size ?? -1)
   let own = Math.max(...slots)
-  let turn = slots.indexOf(own) === 0 ? 1 : 0
+  let turn = own >= 0 && slots.indexOf(own) === 0 ? 1 : 0
   return {
-    highest() {
-      const heads = readAll('head').flatMap((bytes) => readSlots(bytes))
-      return heads.reduce((highest, head) => (head && head.size > (highest?.size ?? -1) ? head : highest), null)
-    },
-    tombstones: () => readAll('tombstones').flatMap((bytes) => parseTombstones(bytes.toString('utf8'), log)),
+    ...all,
     put: (head) => inTurn(headFile, () => writeHead(head)),
     putTombstones: (forgotten) => inTurn(tombstoneFile, () => writeTombstones(forgotten)),
-    close() {
-      closeSync(heads)
-      closeSync(tombstones)
-    },
-  }
-
-  /** The files of all nodes. */
-  function readAll(kind: 'head' | 'tombstones'): Buffer[] {
-    try {
-      return readdirSync(folder)
-        .filter(
-          (name) =>
-            name.startsWith(`${log}.`) &&
-            name.endsWith(`.${kind}`) &&
-            name.split('.').length === log.split('.').length + 2,
-        )
-        .map((name) => readFileSync(path.join(folder, name)))
-    } catch (error) {
-      throw new UnavailableError(`${folder}: the escrow can't be read: ${(error as Error).message}`, { cause: error })
-    }
+    close: () => closeSync(heads),
   }
 
   /** One at a time: two under way could tear both slots in one power cut. */
@@ -115,10 +84,16 @@ export function openFileEscrow(folder: string, log: string, node: string): Escro
   }
 
   async function writeTombstones(forgotten: readonly EscrowedTombstone[]): Promise<void> {
-    // On a line of its own: going on with one that a crash or a full disk cut short would lose both.
-    const lines = ['\n', ...forgotten.map((tombstone) => formatTombstone(tombstone, log))]
-    writeWhole(tombstones, Buffer.from(lines.join('')), null)
-    await datasync(tombstones)
+    // A crash or a full disk may have cut the last line short. It could be taken for another record's: it is struck out.
+    const lines = [`${STRUCK_OUT}\n`, ...forgotten.map((tombstone) => formatTombstone(tombstone, log))]
+    const tombstones = openSync(tombstoneFile, 'a', 0o600)
+    try {
+      writeWhole(tombstones, Buffer.from(lines.join('')), null)
+      await datasync(tombstones)
+    } finally {
+      closeSync(tombstones)
+    }
+    syncFolder(folder)
   }
 
   async function writeHead({ size, root, recordedAt, checkpoint }: Head): Promise<void> {
@@ -135,6 +110,52 @@ export function openFileEscrow(folder: string, log: string, node: string): Escro
     // Only now: after a failure the same slot is written again, for the other one is known to be whole.
     turn = 1 - turn
     own = size
+  }
+}
+
+/** What all nodes put there, without being one of them. */
+export function readFileEscrow(folder: string, log: string): Pick<Escrow, 'highest' | 'tombstones'> {
+  return {
+    highest() {
+      const heads = read('head').flatMap(({ file, bytes }) => readSlots(bytes, file))
+      return heads.reduce((highest, head) => (head && head.size > (highest?.size ?? -1) ? head : highest), null)
+    },
+    tombstones: () =>
+      read('tombstones').flatMap(({ file, bytes }) => parseTombstones(bytes.toString('utf8'), log, file)),
+  }
+
+  function read(kind: Kind): { file: string; bytes: Buffer }[] {
+    return filesIn(folder, kind)
+      .filter((file) => file.log === log)
+      .map(({ name }) => {
+        const file = path.join(folder, name)
+        return { file, bytes: reading(folder, () => readFileSync(file)) }
+      })
+  }
+}
+
+/** Names of the logs that have a head here, whatever the stores know: an older copy of the ledger lacks the newest epochs. */
+export function escrowedLogs(folder: string): string[] {
+  if (!existsSync(folder)) return []
+  const logs = new Set(filesIn(folder, 'head').map(({ log }) => log))
+  return [...logs].filter((log) => readFileEscrow(folder, log).highest() !== null)
+}
+
+/** The origin of the log, as its checkpoint says it; not verified. */
+export const originOf = ({ checkpoint }: EscrowedHead): string => checkpoint.split('\n')[0]!
+
+type Kind = 'head' | 'tombstones'
+
+function filesIn(folder: string, kind: Kind): { name: string; log: string }[] {
+  const names = reading(folder, () => readdirSync(folder)).filter((name) => name.endsWith(`.${kind}`))
+  return names.map((name) => ({ name, log: name.split('.').slice(0, -2).join('.') }))
+}
+
+function reading<T>(folder: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new UnavailableError(`${folder}: the escrow can't be read: ${(error as Error).message}`, { cause: error })
   }
 }
 
@@ -155,43 +176,52 @@ export function createMemoryEscrow(): Escrow {
   }
 }
 
-function readSlots(bytes: Buffer): (EscrowedHead | null)[] {
-  return [0, 1].map((slot) => {
-    try {
-      const head = JSON.parse(bytes.toString('utf8', slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES)) as EscrowedHead
-      // A slot that was cut in the middle goes on with what stood there before, and may well be JSON: a root of two halves
-      // would be taken for a fork. The checkpoint comes last and says the same once more.
-      const [, size, root] = head.checkpoint.split('\n')
-      return size === String(head.size) && root === head.root ? head : null
-    } catch {
-      // Empty, or torn by a crash while it was written: the other one is whole.
-      return null
-    }
-  })
+/** Two heads, null for a slot that was never written whole. Throws if there may have been a head and there is none. */
+function readSlots(bytes: Buffer, file: string): (EscrowedHead | null)[] {
+  const [first, second] = [bytes.toString('utf8', 0, SLOT_BYTES), bytes.toString('utf8', SLOT_BYTES)]
+  const heads = [readSlot(first), readSlot(second)]
+  // Empty, or the very first head was cut by a crash: it was never published.
+  const isNew = second.trim() === '' && /^(\{[^}]*)?$/.test(first.trim())
+  if (bytes.length === 2 * SLOT_BYTES && (isNew || heads.some((head) => head !== null))) return heads
+  throw damaged(file, 'if there is none, move it away once you are sure that the ledger is the newest copy')
+}
+
+function readSlot(slot: string): EscrowedHead | null {
+  try {
+    const head = JSON.parse(slot) as EscrowedHead
+    // A slot that was cut in the middle goes on with what stood there before, and may well be JSON: a root of two halves
+    // would be taken for a fork. The checkpoint comes last and says the same once more.
+    const [, size, root] = head.checkpoint.split('\n')
+    return size === String(head.size) && root === head.root ? head : null
+  } catch {
+    // Empty, or torn by a crash while it was written: the other one is whole.
+    return null
+  }
 }
 
 /** `12 erase`, and the name of the log where it is another one than the escrow's own. */
 const formatTombstone = ({ log, index, grade }: EscrowedTombstone, own: string) =>
   `${index} ${grade}${log === own ? '' : ` ${log}`}\n`
 
+/** Ends a line that may have been cut, which then says nothing. No name of a log holds it. */
+const STRUCK_OUT = '#'
+
 /** A last line without its end was cut by a crash, before the tombstone was appended. */
-function parseTombstones(text: string, own: string): EscrowedTombstone[] {
-  return [...text.matchAll(/^(\d+) (unlink|erase)(?: (\S+))?\n/gm)].map(([, index, grade, log = own]) => ({
-    log,
-    index: Number(index),
-    grade: grade as Grade,
-  }))
+function parseTombstones(text: string, own: string, file: string): EscrowedTombstone[] {
+  const lines = text.split('\n').slice(0, -1)
+  return lines.flatMap((line, i) => {
+    if (line.endsWith(STRUCK_OUT)) return []
+    const [, index, grade, log = own] = /^(\d+) (unlink|erase)(?: (\S+))?$/.exec(line) ?? []
+    if (index === undefined) {
+      throw damaged(
+        `${file}, line ${i + 1},`,
+        'if there is none, take the line out: whom it forgot then comes back with an older vault',
+      )
+    }
+    return [{ log, index: Number(index), grade: grade as Grade }]
+  })
 }
 
-/** A disk that fills up in the middle takes a part and says so by its count alone. */
-function writeWhole(descriptor: number, bytes: Uint8Array, position: number | null): void {
-  const written = writeSync(descriptor, bytes, 0, bytes.length, position)
-  if (written < bytes.length) throw new Error(`only ${written} of ${bytes.length} bytes were written`)
-}
-
-/** A new file's name is durable only once its folder is. */
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, 'r')
-  fsyncSync(descriptor)
-  closeSync(descriptor)
-}
+/** `otherwise`: what is left where there is no backup. */
+const damaged = (what: string, otherwise: string) =>
+  new UnavailableError(`${what} is damaged: restore it from a backup; ${otherwise}. Nothing was written`)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { verifyConsistency, verifyInclusion } from '../merkle/proof.js'
 import { leafHash } from '../merkle/tree.js'
 import { VerificationError } from '../merkle/verification-error.js'
@@ -11,6 +11,7 @@ import { type LogStore, UnavailableError } from '../storage/storage.js'
 import { testFolder } from '../test-folder.js'
 import { createKeyring } from '../vault/keyring.js'
 import { openCheckpoint } from './checkpoint.js'
+import { openEpochs } from './epoch.js'
 import { createMemoryEscrow } from './escrow.js'
 import { ConflictError, type Draft, ErasedError, ForkError, Ledger, type LedgerParts } from './ledger.js'
 import { rewrapLog } from './rewrap.js'
@@ -333,18 +334,35 @@ describe('forgetting', () => {
     expect(await (await Ledger.open(parts)).open([0])).toEqual([])
   })
 
-  test('one that died before its tombstone was appended was promised to nobody, and can be asked for again', async () => {
+  test('one that died before its tombstone was appended is carried out at the next start, and gets it', async () => {
     const { parts, ledger, log } = await testLedger()
     await ledger.append(draft('a'))
     const append = log.append.bind(log)
     log.append = () => Promise.reject(new Error('killed'))
     await expect(ledger.erase(at(0), 'erase', 'request')).rejects.toThrow('killed')
     log.append = append
-    const again = await Ledger.open(parts)
-    expect(await again.open([0])).toHaveLength(1)
-    await again.erase(at(0), 'erase', 'request')
-    expect(await again.open([0])).toEqual([])
-    expect(await again.tombstones()).toHaveLength(1)
+    for (const _ of [1, 2]) {
+      const [again] = await openEpochs(['site'], async () => parts)
+      expect(await again!.open([0])).toEqual([])
+      const tombstones = await again!.tombstones()
+      expect(tombstones.map(({ body }) => body)).toEqual([
+        { at: new Date(1000).toISOString(), grade: 'erase', index: 0, ground: expect.stringMatching(/not known/) },
+      ])
+      await stillProved(again!, 0)
+    }
+  })
+
+  test('unlinked and then erased, both carried out again at once, nothing is left', async () => {
+    const { parts, ledger } = await testLedger()
+    await Promise.all(['a', 'b'].map((key) => ledger.append(draft(key))))
+    for (const [index, grades] of [['unlink', 'erase'] as const, ['erase', 'unlink'] as const].entries())
+      await parts.escrow.putTombstones(grades.map((grade) => ({ log: 'site', index, grade })))
+    const forget = vi.spyOn(parts.store, 'forget')
+    expect(await (await Ledger.open(parts)).open([0, 1])).toEqual([])
+    expect(forget.mock.calls.flatMap(([changes]) => changes)).toMatchObject([
+      { index: 0, grade: 'erase' },
+      { index: 1, grade: 'erase' },
+    ])
   })
 
   test('where the escrow takes no tombstone, none is appended', async () => {
@@ -391,6 +409,64 @@ describe('forgetting', () => {
       { log: 'site', index: 0, grade: 'unlink' },
       { log: 'site', index: 1, grade: 'erase' },
     ])
+  })
+
+  test('a vault that went back and then grew with the log again brings nobody back either', async () => {
+    const { parts, ledger, log } = await testLedger()
+    await ledger.append(draft('a'))
+    const row = await log.vaultRow(0)
+    const tombstone = ledger.head.size
+    await ledger.erase(at(0), 'erase', 'request')
+    await ledger.append(draft('b'))
+    // The record's secrets are back, the tombstone's row is a gap, and what came later is there.
+    const vaultRow = log.vaultRow.bind(log)
+    const [forget, findKey] = [log.forget.bind(log), log.findKey.bind(log)]
+    let forgotten = false
+    log.vaultRow = async (index) => (index === 0 && !forgotten ? row : index === tombstone ? null : vaultRow(index))
+    log.findKey = async (key) => {
+      const known = await findKey(key)
+      return known?.index === tombstone ? null : known
+    }
+    log.forget = (changes) => {
+      forgotten ||= changes.some(({ index }) => index === 0)
+      return forget(changes)
+    }
+    expect(await (await Ledger.open(parts)).open([0])).toEqual([])
+    expect(forgotten).toBe(true)
+  })
+
+  test('a vault that goes back under a running process is noticed before the next append, and the cure is said', async () => {
+    const { parts, ledger, log } = await testLedger()
+    await ledger.append(draft('a'))
+    const append = log.append.bind(log)
+    let isOlder = true
+    log.append = (keys, size, build) =>
+      append(keys, size, (standing) => build({ ...standing, hasNewest: standing.hasNewest && !isOlder }))
+    await expect(ledger.append(draft('b'))).rejects.toThrow(UnavailableError)
+    await expect(ledger.append(draft('b'))).rejects.toThrow(/the vault of site lacks the newest of 1 entries.*restart/)
+    expect((await log.head()).size).toBe(1)
+    // At a start it is told, and what it lacks is lost: the log goes on from there.
+    log.vaultSize = async () => 0
+    const { ledger: again, warned } = await testLedger(parts)
+    expect(warned).toEqual([])
+    expect(again.fork).toBeNull()
+    expect((await again.append(draft('b'))).index).toBe(1)
+    await expect(again.append(draft('c'))).rejects.toThrow(UnavailableError)
+    isOlder = false
+    expect((await again.append(draft('c'))).index).toBe(2)
+  })
+
+  test('so is a vault whose file is written over', async () => {
+    const folder = testFolder()
+    const storage = await openSqliteStorage(folder)
+    const { ledger } = await testLedger({ store: (await storage.openLog('site', signer.name)).log })
+    for (const key of ['a', 'b']) await ledger.append(draft(key))
+    const vault = new Database(join(folder, 'vault.db'))
+    vault.prepare('DELETE FROM vault WHERE idx = 1').run()
+    vault.close()
+    await expect(ledger.append(draft('c'))).rejects.toThrow(UnavailableError)
+    expect(ledger.head.size).toBe(2)
+    await storage.close()
   })
 
   test('an older vault brings nobody back: the escrow knows what was erased', async () => {
@@ -469,10 +545,24 @@ describe('the fork guard', () => {
     const rewound = (await createMemoryStorage().openLog('site', signer.name)).log
     const append = parts.store.append
     parts.store.append = rewound.append.bind(rewound)
-    await expect(ledger.append(draft('b'))).rejects.toThrow(ForkError)
+    for (const _ of [1, 2]) await expect(ledger.append(draft('b'))).rejects.toThrow(ForkError)
     expect((await rewound.head()).size).toBe(0)
     parts.store.append = append
     await expect(ledger.append(draft('b'))).rejects.toThrow(ForkError)
+  })
+
+  test('a fork that reading comes upon is told once, not at each read', async () => {
+    const { parts, ledger, log, warned } = await testLedger()
+    await ledger.append(draft('a'))
+    Object.assign(log, {
+      isShared: true,
+      head: async () => ({ size: 0, root: new Uint8Array(32), checkpoint: '', recordedAt: 0 }),
+    })
+    for (const _ of [1, 2, 3]) expect((await ledger.latest()).size).toBe(1)
+    await expect(ledger.append(draft('b'))).rejects.toThrow(ForkError)
+    expect(warned).toEqual([ledger.fork])
+    expect(await ledger.repeated(draft('a'))).toMatchObject({ index: 0, repeated: true })
+    expect(parts.escrow.highest()?.size).toBe(1)
   })
 
   test('a store that was rewound and grew again is another log', async () => {

@@ -6,7 +6,18 @@
 import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
 import { TILE_WIDTH, TileEdge } from '../merkle/tile.js'
 import { EMPTY_ROOT, leafHash } from '../merkle/tree.js'
-import type { Batch, DocumentRow, EntryRow, Grade, Head, LogStore, Standing, VaultRow } from '../storage/storage.js'
+import {
+  type Batch,
+  type DocumentRow,
+  type EntryRow,
+  type Forgetting,
+  type Grade,
+  type Head,
+  type LogStore,
+  type Standing,
+  UnavailableError,
+  type VaultRow,
+} from '../storage/storage.js'
 import type { Keyring } from '../vault/keyring.js'
 import { Auditor } from './auditor.js'
 import { encodeBase64 } from './base64.js'
@@ -25,6 +36,9 @@ const WALK_STEP = 1024
 
 /** Records read at the same time: thousands at once would queue for the few connections until the last ones give up. */
 const OPEN_STEP = 32
+
+/** The escrow keeps which record and which grade, no more. */
+const LOST_GROUND = 'an erasure that was interrupted, or whose tombstone was lost: its ground is not known any more'
 
 /** What is to be appended. */
 export interface Draft {
@@ -116,6 +130,8 @@ export class Ledger {
   #edge: TileEdge
   /** Why nothing may be appended; null while all is well. */
   #fork: string | null = null
+  /** Entries that the vault may lack: it was older than the ledger at start, which was told. */
+  #lostBelow = 0
   #waiting: Waiting[] = []
   /** When what arrived last was recorded, Unix milliseconds. */
   #recordedAt = 0
@@ -135,6 +151,7 @@ export class Ledger {
   /**
    * Takes up a log where it stands, and finishes what a crash interrupted. Rejects if the stored tree isn't the one that
    * the stored checkpoint signs, or another key signed it. A log older than its escrow is taken up for reading alone.
+   * Nothing is appended: see `finishErasures`.
    */
   static async open(parts: LedgerParts): Promise<Ledger> {
     const { store, signer, escrow, warn, log } = parts
@@ -146,19 +163,21 @@ export class Ledger {
       escrowed &&
       (escrowed.size > head.size || encodeBase64(await ledger.#auditor.root(escrowed.size)) !== escrowed.root)
     ) {
-      ledger.#fork = forkMessage(log, head.size, escrowed.size)
-      warn(ledger.#fork)
+      ledger.#refuse(head.size, escrowed.size)
       // Reads go on, so what was forgotten since this copy was made must be forgotten in it, too.
       await ledger.#carryOut(escrow.tombstones())
       return ledger
     }
     await store.reconcile()
     const lost = head.size - (await store.vaultSize())
-    if (lost > 0)
+    if (lost > 0) {
       warn(`the vault of ${log} is older than its ledger: the last ${lost} entries can't be opened any more`)
+      ledger.#lostBelow = head.size
+    }
     // An escrow that is new, to a log that isn't: the next older vault is to bring nobody back either.
     if (!escrowed && head.size > 0) await escrow.putTombstones(await ledger.#standingTombstones())
-    await ledger.#finishErasures(lost > 0)
+    // All of them, whatever the vault says of itself: it may have gone back under a process that then went on.
+    await ledger.#carryOut(escrow.tombstones())
     // What was committed and not yet escrowed when the process died is as good as any other head.
     if (head.size > 0 && head.size !== escrowed?.size) await escrow.put(head)
     return ledger
@@ -273,6 +292,7 @@ export class Ledger {
     const written = await store.append(keys, assumed.size, (standing) => {
       answers = []
       this.#requireNoFork(standing, assumed, escrowed)
+      this.#requireVault(standing)
       const before = standing.edge ? edgeOf(standing) : assumedEdge
       const composing = this.#compose(waiting, standing, answers)
       setImmediate(meanwhile)
@@ -305,14 +325,29 @@ export class Ledger {
 
   /** Throws if the store's log isn't the one this process, or anyone who shares its escrow, has seen. */
   #requireNoFork(standing: Standing, assumed: Head, escrowed: number): void {
-    const { log, warn } = this.#parts
     const isRewound =
       standing.head.size < assumed.size ||
       (assumed.size > 0 && (!standing.assumedRoot || hex(standing.assumedRoot) !== hex(assumed.root)))
     if (!isRewound && escrowed <= standing.head.size) return
-    this.#fork = forkMessage(log, standing.head.size, Math.max(escrowed, assumed.size))
-    warn(this.#fork)
-    throw new ForkError(this.#fork)
+    throw new ForkError(this.#refuse(standing.head.size, Math.max(escrowed, assumed.size)))
+  }
+
+  /** From here on nothing is appended; that is told once. Answers why. */
+  #refuse(stored: number, published: number): string {
+    if (this.#fork === null) {
+      this.#fork = forkMessage(this.log, stored, published)
+      this.#parts.warn(this.#fork)
+    }
+    return this.#fork
+  }
+
+  /** Throws if the vault went back under this process: what was erased since would be there again, and stay. */
+  #requireVault({ head, hasNewest }: Standing): void {
+    if (hasNewest || head.size <= this.#lostBelow) return
+    throw new UnavailableError(
+      `the vault of ${this.log} lacks the newest of ${head.size} entries: an older copy took its place while this server ran. ` +
+        'Nothing was written. Restore the newest vault; or, if it is lost, restart every server, which carries out again what was erased',
+    )
   }
 
   #compose(waiting: readonly Waiting[], standing: Standing, answers: Answer[]): Composing {
@@ -342,13 +377,12 @@ export class Ledger {
 
   /** Takes up what another process appended, or this one didn't come to publish. */
   async #refresh(): Promise<void> {
-    const { store, signer, escrow, log, warn } = this.#parts
+    const { store, signer, escrow } = this.#parts
     const seen = this.#head
     const { head, edge } = await readHead(store, signer)
     const seenRoot = seen.size === 0 ? seen.root : head.size < seen.size ? null : await store.rootAt(seen.size)
     if (!seenRoot || hex(seenRoot) !== hex(seen.root)) {
-      this.#fork ??= forkMessage(log, head.size, seen.size)
-      warn(this.#fork)
+      this.#refuse(head.size, seen.size)
       return
     }
     // A write that went on meanwhile may have moved this process further than what was read.
@@ -387,15 +421,23 @@ export class Ledger {
     const due = new Map<string, EscrowedTombstone>()
     for (const tombstone of tombstones) {
       const { log, index, grade } = tombstone
-      const ledger = this.#logs.get(log)
-      if (!ledger) throw new Error(`${this.log} knows no log ${log}, in which a record is to be forgotten`)
-      const { store } = ledger.#parts
-      const row = await store.vaultRow(index)
+      const ledger = this.#ledgerOf(log)
+      const row = await ledger.#parts.store.vaultRow(index)
       if (!row || row.erased === 'erase' || row.erased === grade) continue
-      const [entry] = await store.entries(index, index + 1)
-      if (entry?.sealed.length === 2) due.set(`${log}/${index}/${grade}`, tombstone)
+      if (await ledger.#isConsent(index)) due.set(`${log}/${index}/${grade}`, tombstone)
     }
     return [...due.values()]
+  }
+
+  #ledgerOf(log: string): Ledger {
+    const ledger = this.#logs.get(log)
+    if (!ledger) throw new Error(`${this.log} knows no log ${log}, in which a record is to be forgotten`)
+    return ledger
+  }
+
+  async #isConsent(index: number): Promise<boolean> {
+    const [entry] = await this.#parts.store.entries(index, index + 1)
+    return entry?.sealed.length === 2
   }
 
   /** Deletes what tombstones say is forgotten. Repeating it changes nothing. */
@@ -403,25 +445,42 @@ export class Ledger {
     const due = await this.#due(tombstones)
     for (const ledger of this.#logs.values()) {
       const { store } = ledger.#parts
-      const changes = []
+      const changes = new Map<number, Forgetting>()
       for (const { index, grade } of due.filter(({ log }) => log === ledger.log)) {
         const row = await store.vaultRow(index)
-        if (row) changes.push(ledger.#sealer.forgetting(index, grade, row))
+        // One change for each record: of two, the one that leaves less.
+        if (row && changes.get(index)?.grade !== 'erase')
+          changes.set(index, ledger.#sealer.forgetting(index, grade, row))
       }
-      await store.forget(changes)
+      await store.forget([...changes.values()])
     }
   }
 
   /**
-   * After a crash between tombstone and deletion the ledger knows more than the vault; after a restored vault the escrow
-   * does. Nobody comes back either way. An erasure that died before its tombstone was appended was promised to nobody: it
-   * is left alone, but for an older vault, which can't tell it from the others.
+   * Appends the tombstones that the escrows have and no log has: of erasures that a crash interrupted, which are carried out
+   * by now, and of those whose tombstone an older ledger lacks. One that only an older vault lost the key of, which finds it,
+   * is appended once more; that does no harm. For the newest epoch alone.
    */
-  async #finishErasures(isVaultOlder: boolean): Promise<void> {
-    const { escrow, store } = this.#parts
-    const due = await this.#due(escrow.tombstones())
-    const stands = await Promise.all(due.map((tombstone) => store.findKey(tombstoneDigest(tombstone, this.log).key)))
-    await this.#carryOut(due.filter((_, i) => isVaultOlder || stands[i]))
+  async finishErasures(): Promise<void> {
+    const escrowed = [...this.#logs.values()].flatMap((ledger) => ledger.#parts.escrow.tombstones())
+    const missing = new Map<string, EscrowedTombstone>()
+    for (const tombstone of escrowed) {
+      const { log, index, grade } = tombstone
+      // Past the head of an older ledger there is nothing to be said of.
+      if (!(await this.#stands(tombstone)) && (await this.#ledgerOf(log).#isConsent(index)))
+        missing.set(`${log}/${index}/${grade}`, tombstone)
+    }
+    const at = new Date(this.#parts.now()).toISOString()
+    const due = [...missing.values()]
+    await Promise.all(due.map((tombstone) => this.append(this.#tombstoneDraft(tombstone, at, LOST_GROUND))))
+  }
+
+  /** Whether the tombstone stands in this log or an earlier one. */
+  async #stands(tombstone: EscrowedTombstone): Promise<boolean> {
+    const found = [...this.#logs.values()].map((ledger) =>
+      ledger.#parts.store.findKey(tombstoneDigest(tombstone, ledger.log).key),
+    )
+    return (await Promise.all(found)).some((known) => known !== null)
   }
 
   /** What the log's own tombstones say, as the escrow keeps it. */

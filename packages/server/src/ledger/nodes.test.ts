@@ -193,6 +193,14 @@ test('a node whose head was taken while it composed loses its batch, and touches
   await verifyHistory(reader, stores, [['slow', 2]])
 }, 15_000)
 
+interface VaultRow {
+  readonly idx: string
+  readonly key: Buffer
+  readonly fingerprint: Buffer
+  readonly subject: Buffer
+  readonly secrets: Buffer
+}
+
 /** The ledger as it was at this size, as after the restore of an older copy. */
 async function rewind(stores: Stores, size: number, head: { root: Uint8Array; checkpoint: string }) {
   await server.query(stores.database, 'GRANT DELETE ON avow_entries, avow_heads TO CURRENT_USER')
@@ -243,4 +251,30 @@ test('what one node appended, the others answer for at once', async () => {
   await b.erase([{ log: b.log, index }], 'erase', 'request')
   expect(await a.open([index])).toEqual([])
   expect((await a.latest()).size).toBe(2)
+})
+
+test('a vault that goes back under a running node is noticed before the next append; restarted, it brings nobody back', async () => {
+  const { stores, node } = await cluster()
+  const ledger = await node('a')
+  const indexes = []
+  for (const key of ['erased', 'kept']) indexes.push((await ledger.append(draftOf(key))).index)
+  const copy = await server.query<VaultRow>(stores.vault, 'SELECT * FROM avow_vault')
+  await ledger.erase([{ log: ledger.log, index: 0 }], 'erase', 'request')
+  // As after a failover to a copy that lagged behind.
+  await server.query(stores.vault, 'DELETE FROM avow_vault')
+  for (const { idx, key, fingerprint, subject, secrets } of copy)
+    await server.query(stores.vault, 'INSERT INTO avow_vault VALUES ($1, $2, $3, $4, $5, $6)', [
+      'site',
+      ...[idx, key, fingerprint, subject, secrets],
+    ])
+  for (const key of ['next', 'kept']) {
+    await expect(ledger.append(draftOf(key))).rejects.toThrow(UnavailableError)
+    await expect(ledger.append(draftOf(key))).rejects.toThrow(/vault of site lacks the newest of 3 entries/)
+  }
+  const again = await node('a')
+  expect((await again.open(indexes)).map(({ index }) => index)).toEqual([1])
+  expect((await again.append(draftOf('next'))).index).toBe(3)
+  // Nothing is lacking for whoever ran on: it has been carried out.
+  expect((await ledger.append(draftOf('later'))).index).toBe(4)
+  expect((await ledger.open(indexes)).map(({ index }) => index)).toEqual([1])
 })

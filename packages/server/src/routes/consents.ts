@@ -93,7 +93,8 @@ async function checkPrevious(site: Site, previous: string | null, subject: strin
 async function append(site: Site, draft: Draft): Promise<Appended & { log: string }> {
   try {
     for (const [log, ledger] of site.logs) {
-      if (ledger === site.ledger) continue
+      // One that takes nothing new still answers for what it has.
+      if (ledger === site.ledger && ledger.fork === null) continue
       const repeated = await ledger.repeated(draft)
       if (repeated) return { log, ...repeated }
     }

@@ -66,10 +66,13 @@ export function servedHead({ publications }: Site, ledger: Ledger): Promise<Head
   return publications.get(ledger.log)?.served() ?? ledger.latest()
 }
 
-/** A head that proves all entries below `size`: the newest that witnesses cosigned, where there is one, else the newest. */
+/**
+ * A head that proves all entries below `size`: the newest that witnesses cosigned, where there is one, else the newest. A
+ * restored copy may lack entries that were cosigned, and proves by what it has.
+ */
 export async function provingHead({ publications }: Site, ledger: Ledger, size: number): Promise<Head> {
   const cosigned = publications.get(ledger.log)?.cosigned
-  return cosigned && cosigned.size >= size ? cosigned : ledger.latest()
+  return cosigned && cosigned.size >= size && cosigned.size <= ledger.head.size ? cosigned : ledger.latest()
 }
 
 /** The log of this name, of whatever site, with its site; throws a `Refusal` (404) where there is none. */
