@@ -3,11 +3,14 @@
 /** One switch of the banner: the purposes that are granted or denied together. `necessary` is never among them. */
 export type Choices = Readonly<Record<string, boolean>>
 
-/** How a choice was made, as far as a browser may say so. */
-export type Action = 'accept-all' | 'reject-all' | 'save' | 'withdraw'
+/**
+ * How a choice was made, as far as a browser may say so. `link`: made before, on another device of the account or on this
+ * one signed out, and taken over.
+ */
+export type Action = 'accept-all' | 'reject-all' | 'save' | 'withdraw' | 'link'
 
-/** Where a choice was made. */
-export type Layer = 'banner' | 'preferences' | 'settings'
+/** Where a choice was made; `api` is the page's own code, with a UI of its own or none. */
+export type Layer = 'banner' | 'preferences' | 'settings' | 'api'
 
 /** A published policy, by label and by the base64url SHA-256 of its JCS. */
 export interface PolicyRef {
@@ -21,12 +24,22 @@ export interface NoticeRef {
   readonly language: string
 }
 
-/** A cookie or storage key that a category declares: `name` is exact, a trailing `*` matches any ending. */
+/** A cookie or storage key that a category declares: `name` is exact, but for `*`, which stands for any characters. */
 export interface DeclaredCookie {
   readonly kind: 'cookie' | 'local' | 'session'
   readonly name: string
   readonly category: string
 }
+
+/**
+ * A consent type of Google's Consent Mode v2 that a category may switch. None that begins with `ad_`: they are always
+ * denied, and can't be written here.
+ */
+export type ConsentType =
+  | 'analytics_storage'
+  | 'functionality_storage'
+  | 'personalization_storage'
+  | 'security_storage'
 
 /** What the server puts in front of the loader: all that a page must know before anybody decides. */
 export interface SiteConfig {
@@ -45,6 +58,23 @@ export interface SiteConfig {
   /** File names, relative to the base of the script's own address. */
   readonly ui: string
   readonly settings: string
+  readonly account: string
+  /** What the choice is shared under, `example.co.uk`: then the cookie is `__Secure-avow`. Else it is the host's own. */
+  readonly domain?: string
+  /** `ask`: the banner comes in spite of Global Privacy Control. */
+  readonly gpc?: 'ask'
+  /** `never`: where something ran that only a reload takes back, the page is told and not reloaded. */
+  readonly reload?: 'never'
+  /** A refusal is filed under a secret that the browser keeps, so that it can be shown, and its visitor be recognised. */
+  readonly refusalId?: true
+  /** A choice made on one device of an account counts on its others. */
+  readonly crossDevice?: true
+  /** Whether the address of the page, without its query, is told with each submission. */
+  readonly page?: true
+  /** Google's consent types, by the category that switches them. */
+  readonly consentMode?: Readonly<Record<string, readonly ConsentType[]>>
+  /** All the words, where there is no server to ask for them; the first is the default. */
+  readonly notices?: readonly Notice[]
 }
 
 /** Every word of the SDK's own that a notice needs, in one language. */
@@ -68,6 +98,13 @@ export interface Labels {
   readonly withdraw: string
   readonly change: string
   readonly noRecord: string
+  /** Of what is held: allow it and see. */
+  readonly heldText: string
+  readonly heldAllow: string
+  /** Global Privacy Control was seen and is obeyed. */
+  readonly gpcHonoured: string
+  /** A choice made elsewhere under this account counts here too. */
+  readonly adopted: string
 }
 
 export interface NoticeCategory {
@@ -147,4 +184,38 @@ export interface SubmissionAnswer {
   readonly state: State
   /** A c2sp.org/tlog-proof file. */
   readonly receipt: string
+}
+
+/** A decision as the server holds it. */
+export interface RecordedDecision {
+  readonly id: string
+  readonly action: Action
+  readonly choices: Choices
+  readonly layer: Layer
+  readonly policy: PolicyRef
+  readonly notice: NoticeRef
+  readonly gpc: boolean | null
+  readonly decidedAt: string
+  readonly recordedAt: string
+  /** When it has to be asked again, however active the visitor was. */
+  readonly validUntil: string
+}
+
+/** `GET /v1/state`: only what the secret, or the account's token, owns. */
+export interface StateAnswer {
+  /** Of the secret that was shown; null where none was. */
+  readonly subject: string | null
+  /** A pseudonym of the account, the same on each of its devices; null without a token. */
+  readonly account: string | null
+  /** Of the account where a token was shown, else of the subject. */
+  readonly state: State
+  /** What counts of `history`; null while undecided. */
+  readonly decision: RecordedDecision | null
+  /** Oldest first. */
+  readonly history: readonly RecordedDecision[]
+}
+
+/** `POST /v1/activity`. `undecided`: the server knows no record under this secret. */
+export interface ActivityAnswer {
+  readonly state: State
 }

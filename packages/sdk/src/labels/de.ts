@@ -21,4 +21,8 @@ export const de: Labels = {
   withdraw: 'Einwilligung widerrufen',
   change: 'Auswahl ändern',
   noRecord: 'Sie haben abgelehnt. Zu dieser Auswahl wird nichts gespeichert, was Sie identifiziert.',
+  heldText: 'Dieser Inhalt wird gezeigt, sobald Sie dies erlauben: {category}.',
+  heldAllow: 'Erlauben und anzeigen',
+  gpcHonoured: 'Das Widerspruchssignal Ihres Browsers wird beachtet: Nichts Optionales läuft.',
+  adopted: 'Die Wahl, die Sie früher mit diesem Konto getroffen haben, gilt auch hier.',
 }

@@ -21,4 +21,8 @@ export const en: Labels = {
   withdraw: 'Withdraw consent',
   change: 'Change choice',
   noRecord: 'You said no, so nothing that identifies you is kept about this choice.',
+  heldText: 'This content is shown once you allow: {category}.',
+  heldAllow: 'Allow and show',
+  gpcHonoured: 'Your browser’s opt-out signal is honoured: nothing optional is running.',
+  adopted: 'The choice you made earlier with this account is used here too.',
 }
