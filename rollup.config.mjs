@@ -2,6 +2,7 @@
  * Every bundle of the project, one comment per build saying who loads it. Plain `rollup -c` builds all of them, in an
  * order in which each finds what it needs.
  */
+import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
@@ -10,6 +11,7 @@ import typescript from '@rollup/plugin-typescript'
 
 const sdk = 'packages/sdk/src'
 const sdkDist = 'packages/sdk/dist'
+const sdkVersion = JSON.parse(readFileSync('packages/sdk/package.json', 'utf8')).version
 
 /** Types are checked by `npm run types`; a build only strips them. */
 const strip = (include, target = 'ES2022') =>
@@ -45,8 +47,31 @@ const stripWithTypes = (source, outDir) =>
     noEmitOnError: false,
   })
 
-/** `inline: 1` repeats fewer functions, which compresses better. */
-const squeeze = () => terser({ ecma: 2020, module: true, compress: { passes: 3 }, format: { comments: false } })
+/**
+ * Names of properties that only our own files speak to each other with. None of them may stand in `wire.ts`, in what is
+ * kept in storage, in what a page calls by name, or in a browser's own objects. The same in all files, which are built
+ * one by one and meet in the page.
+ */
+const privateNames = [
+  ...['amend', 'asks', 'decide', 'drop', 'known', 'obey', 'refresh', 'slide', 'subscribe'],
+  ...['draft', 'prefix', 'sending', 'telling'],
+  ...['mustReload', 'scan'],
+  ...['adopt', 'flush', 'settle', 'onRecorded', 'onRefused', 'onDecide', 'onPreferences', 'onManage', 'isSignalled'],
+]
+const shortNames = Object.fromEntries(
+  privateNames.map((name, index) => [`$${name}`, `${String.fromCharCode(65 + (index % 26))}${index < 26 ? '' : 1}`]),
+)
+
+/** `inline: 1` repeats fewer functions, which compresses better. `more`: what is safe for our own code alone. */
+const squeeze = (more) =>
+  terser({
+    ecma: 2020,
+    module: true,
+    compress: { passes: 3, inline: 1, ...more },
+    mangle: { properties: { regex: new RegExp(`^(${privateNames.join('|')})$`) } },
+    nameCache: { props: { props: shortNames } },
+    format: { comments: false },
+  })
 
 /** Bare names are installed packages; whoever runs the bundle has them. */
 const isPackage = (id) => !id.startsWith('.') && !isAbsolute(id)
@@ -64,6 +89,18 @@ const squeezeStyles = {
         .replace(/;}/g, '}'),
     )
     return { code: squeezed, map: null }
+  },
+}
+
+/** Adds the hash by which a page pins the file (Subresource Integrity, as the `integrity` attribute has it). */
+const pinnedHash = {
+  name: 'pinned-hash',
+  writeBundle(_, bundle) {
+    const [{ code }] = Object.values(bundle)
+    const file = join(sdkDist, 'manifest.json')
+    const manifest = JSON.parse(readFileSync(file, 'utf8'))
+    const integrity = `sha384-${createHash('sha384').update(code).digest('base64')}`
+    writeFileSync(file, `${JSON.stringify({ ...manifest, integrity }, null, 2)}\n`)
   },
 }
 
@@ -106,7 +143,14 @@ export const builds = {
   loader: {
     input: `${sdk}/script.ts`,
     output: { file: `${sdkDist}/avow.js`, format: 'iife' },
-    plugins: [nodeResolve({ browser: true }), strip([sdk], 'ES2020'), squeeze(), hashed('loader', /^$/)],
+    plugins: [strip([sdk], 'ES2020'), squeeze({ unsafe_arrows: true }), hashed('loader', /^$/)],
+  },
+
+  // Every page of a site that has something to tell Google: the same, with Consent Mode.
+  signals: {
+    input: `${sdk}/script-signals.ts`,
+    output: { file: `${sdkDist}/avow-signals.js`, format: 'iife' },
+    plugins: [strip([sdk], 'ES2020'), squeeze({ unsafe_arrows: true }), hashed('signals', /^$/)],
   },
 
   // A visitor who has to decide: the loader imports it, with Preact inside.
@@ -135,10 +179,33 @@ export const builds = {
     ],
   },
 
+  // Pages that speak of accounts: the loader imports it when one signs in or out.
+  account: {
+    input: { 'avow-account': `${sdk}/decide/identify.ts` },
+    output: { dir: sdkDist, format: 'es', entryFileNames: '[name].[hash:10].js', hashCharacters: 'hex' },
+    plugins: [strip([sdk], 'ES2020'), squeeze(), hashed('account', /^avow-account\..*\.js$/)],
+  },
+
+  // Pages that pin what they load by its hash: everything in one file, named by the version.
+  pinned: {
+    input: `${sdk}/pinned.ts`,
+    output: { file: `${sdkDist}/avow.${sdkVersion}.js`, format: 'iife' },
+    plugins: [
+      nodeResolve({ browser: true }),
+      squeezeStyles,
+      strip([sdk], 'ES2020'),
+      squeeze(),
+      hashed('pinned', /^avow\.\d.*\.js$/),
+      pinnedHash,
+    ],
+  },
+
   // Those who bundle @avow/sdk themselves, and the server, which merges the labels into notices.
   sdk: {
     input: [
       `${sdk}/index.ts`,
+      `${sdk}/headless.ts`,
+      `${sdk}/server.ts`,
       `${sdk}/testing.ts`,
       `${sdk}/labels/index.ts`,
       `${sdk}/ui/mount.tsx`,

@@ -1,29 +1,22 @@
 /** The npm entry: the same loader for those who bundle, with methods instead of one function. */
-import { parseSite } from './loader/config.js'
-import { type Avow, type Files, start } from './loader/start.js'
+import { createMethods, type Methods } from './loader/methods.js'
+import type { SiteConfig } from './wire.js'
 
-export type { Action, Choices, Notice, SiteConfig, Submission, SubmissionAnswer } from './wire.js'
+export type { EventName, Heard } from './loader/start.js'
+export type { Methods } from './loader/methods.js'
+export type { Action, Choices, ConsentType, Notice, SiteConfig, Submission, SubmissionAnswer } from './wire.js'
 
-export interface Methods extends Omit<Avow, 'ask'> {
-  /** Shows the preferences. */
-  open(): void
-  /** Refuses what is granted or not yet decided. */
-  withdraw(): void
-  /** The same, by the name that fits before anything is granted. */
-  rejectAll(): void
-  /** A grant counts only with the event of a person's own click. */
-  acceptAll(event: Event): void
-}
-
-/** `site` is the site's configuration, `base` the address of the public surface. Throws where `site` is wrong. */
-export function createConsent(site: unknown, base: string): Methods {
-  const { ask, ...methods } = start(parseSite(site), base, '', ((file: string) =>
-    file === 'ui' ? import('./ui/mount.js') : import('./ui/settings/mount.js')) as Files)
-  return {
-    ...methods,
-    open: () => ask('open'),
-    withdraw: () => ask('withdraw'),
-    rejectAll: () => ask('rejectAll'),
-    acceptAll: (event) => ask('acceptAll', event),
-  }
-}
+/**
+ * `site` is the site's configuration, as `/v1/sites/SITE/config` answers it; `base` the address of the public surface, absent
+ * where there is no server: then `site.notices` holds the words, and choices stay in the browser. Throws where `site` is
+ * wrong. Category names are those of `site.categories`.
+ */
+export const createConsent = <const Site extends SiteConfig>(
+  site: Site,
+  base?: string,
+): Methods<Site['categories'][number]> =>
+  createMethods(site, base, {
+    ui: () => import('./ui/mount.js'),
+    settings: () => import('./ui/settings/mount.js'),
+    account: () => import('./decide/identify.js'),
+  })

@@ -11,7 +11,7 @@ export function avowCookie(
   choices: Choices,
   { version, https = false, now = Date.now() }: { version: string; https?: boolean; now?: number },
 ): { name: string; value: string; sameSite: 'Lax'; secure: boolean } {
-  const decision = { n: 1, version, choices, decidedAt: now, lastActive: now, secret: '' }
+  const decision = { n: 1, version, choices, decidedAt: now, lastActive: now, secret: '', gpc: false }
   return {
     name: https ? '__Host-avow' : 'avow',
     value: encodeURIComponent(encodeDecision(decision)),

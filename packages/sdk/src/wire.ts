@@ -9,8 +9,11 @@ export type Choices = Readonly<Record<string, boolean>>
  */
 export type Action = 'accept-all' | 'reject-all' | 'save' | 'withdraw' | 'link'
 
-/** Where a choice was made; `api` is the page's own code, with a UI of its own or none. */
-export type Layer = 'banner' | 'preferences' | 'settings' | 'api'
+/**
+ * Where a choice was made; `placeholder`: in the place of something held; `api`: by the page's own code, with a UI of its
+ * own or none.
+ */
+export type Layer = 'banner' | 'preferences' | 'settings' | 'placeholder' | 'api'
 
 /** A published policy, by label and by the base64url SHA-256 of its JCS. */
 export interface PolicyRef {

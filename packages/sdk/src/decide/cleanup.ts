@@ -31,8 +31,8 @@ export function cleanup(
   const cookies = stores.document.cookie.split('; ').map((pair) => pair.split('=')[0]!)
   for (const { kind, name: pattern, category } of declared) {
     if (granted.includes(category)) continue
-    const [start = '', open] = pattern.split('*')
-    const declaredName = (name: string) => (open === undefined ? name === start : name.startsWith(start))
+    const whole = new RegExp(`^${pattern.replace(/[^\w*]/g, '\\$&').replace(/\*/g, '.*')}$`)
+    const declaredName = (name: string) => whole.test(name)
     if (kind === 'cookie') {
       for (const name of cookies.filter(declaredName)) {
         for (const path of paths(pathname)) {

@@ -1,8 +1,8 @@
 /** From a click to a submission that is kept. Only here a grant asks for the event of a person's own click. */
 import type { Consent } from '../loader/consent.js'
-import type { Decision } from '../loader/cookie.js'
+import { type Decision, isGrant } from '../loader/cookie.js'
 import type { Draft } from '../loader/start.js'
-import type { Action, Choices, Layer, NoticeRef } from '../wire.js'
+import type { Action, Choices, Layer, NoticeRef, SiteConfig } from '../wire.js'
 import type { Kept, Pending } from './pending.js'
 
 /** What somebody chose, where, and what was on offer. */
@@ -19,10 +19,13 @@ export interface Choosing {
 /** What deciding may touch. */
 export interface Desk {
   readonly consent: Consent
-  readonly pending: Pending
+  /** Null where there is no server: then nothing is to be sent. */
+  readonly pending: Pending | null
   random(size: number): Uint8Array
   /** Global Privacy Control as the browser says it; null where it says nothing. */
   readonly gpc: boolean | null
+  /** Origin and path of the page, which is told where the site asks for it. */
+  readonly page: string
   /** The newest submission made on this page. */
   last?: Kept
 }
@@ -45,51 +48,78 @@ export function createId(now: number, random: Iterable<number>): string {
 export const cite = ({ hash, language }: NoticeRef): NoticeRef => ({ hash, language })
 
 function toKept(
-  { consent, gpc }: Desk,
+  { consent, gpc, page }: Desk,
   { action, layer, offered, notice }: Omit<Choosing, 'switches'>,
-  { choices, decidedAt, secret }: Decision,
+  decision: Decision,
+  value: string,
   fresh: string,
   idBytes: Iterable<number>,
 ): Kept {
-  const { site, policy, ui } = consent.site
+  const { site, policy, ui, page: tellsPage } = consent.site
   return {
-    id: createId(decidedAt, idBytes),
+    id: createId(decision.decidedAt, idBytes),
     site,
-    secret: secret || fresh,
+    secret: decision.secret || fresh,
     action,
-    choices,
+    choices: decision.choices,
     policy,
     notice: notice && cite(notice),
     ui: ui.split('.')[1]!,
     layer,
     offered,
-    decidedAt: new Date(decidedAt).toISOString(),
+    decidedAt: new Date(decision.decidedAt).toISOString(),
     gpc,
     previous: null,
     sdk: sdkVersion,
+    ...(tellsPage && { page }),
+    decision: value,
   }
+}
+
+const toChoices = ({ categories }: SiteConfig, isGranted: (name: string) => boolean): Choices =>
+  Object.fromEntries(categories.map((name) => [name, isGranted(name)]))
+
+/**
+ * Takes a choice without asking whose word it is, and keeps it for sending. `more`: what is otherwise in the decision; a
+ * `secret` in it begins a new subject.
+ */
+export function take(desk: Desk, choosing: Choosing, choices: Choices, more?: Partial<Decision>): void {
+  const { consent, pending, random } = desk
+  const fresh = encodeBytes(random(16))
+  // A first refusal is filed under a secret that is thrown away: the browser keeps nothing that says who refused.
+  const kept = isGrant({ choices }) || consent.site.refusalId ? fresh : ''
+  consent.decide(
+    choices,
+    kept,
+    (decision, value) => {
+      if (!pending) return
+      const made = toKept(desk, choosing, decision, value, fresh, random(10))
+      const before = desk.last ?? pending.list().pop()
+      // Of the same subject only: a refusal that nobody can be known by must not be tied to the grant that follows it.
+      desk.last = before?.secret === made.secret ? { ...made, previous: before.id } : made
+      pending.add(desk.last)
+    },
+    more,
+  )
 }
 
 /** True when the choice was taken. A new grant needs the event of a click by a person; a refusal needs nothing. */
 export function decide(desk: Desk, choosing: Choosing, event: unknown): boolean {
-  const { consent, pending, random } = desk
+  const { consent } = desk
   const { action, switches } = choosing
-  const grant = (name: string) => action === 'accept-all' || (action === 'save' && switches[name] === true)
-  const granting = consent.site.categories.filter(grant)
+  const choices = toChoices(
+    consent.site,
+    (name) => action === 'accept-all' || (action === 'save' && switches[name] === true),
+  )
   const granted = consent.granted()
-  if (granting.some((name) => !granted.includes(name)) && !(event instanceof Event && event.isTrusted)) {
+  if (
+    Object.keys(choices).some((name) => choices[name] && !granted.includes(name)) &&
+    !(event instanceof Event && event.isTrusted)
+  ) {
     console.error('avow: a grant needs the event of a click by a person')
     return false
   }
-  const fresh = encodeBytes(random(16))
-  // A first refusal is filed under a secret that is thrown away: the browser keeps nothing that says who refused.
-  consent.decide(grant, granting[0] ? fresh : '', (decision) => {
-    const kept = toKept(desk, choosing, decision, fresh, random(10))
-    const before = desk.last ?? pending.list().pop()
-    // Of the same subject only: a refusal that nobody can be known by must not be tied to the grant that follows it.
-    desk.last = before?.secret === kept.secret ? { ...kept, previous: before.id } : kept
-    pending.add(desk.last)
-  })
+  take(desk, choosing, choices)
   return true
 }
 
@@ -98,8 +128,8 @@ export function decide(desk: Desk, choosing: Choosing, event: unknown): boolean 
  * no previous one: what is pending differs from tab to tab by the moment.
  */
 export function adopt(desk: Desk, draft: string): void {
-  const { decision, bytes } = JSON.parse(draft) as Draft
+  const { decision, made, bytes } = JSON.parse(draft) as Draft
   const choosing = { action: 'withdraw', layer: 'settings', offered: ['withdraw'], notice: null } as const
-  desk.last = toKept(desk, choosing, decision, encodeBytes(desk.random(16)), Object.values(bytes))
-  desk.pending.add(desk.last)
+  desk.last = toKept(desk, choosing, made, decision, encodeBytes(desk.random(16)), Object.values(bytes))
+  desk.pending?.add(desk.last)
 }

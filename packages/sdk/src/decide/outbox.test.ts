@@ -19,6 +19,15 @@ const kept = (id: string, more: Partial<Kept> = {}): Kept => ({
   gpc: null,
   previous: null,
   sdk: '0.1.0',
+  decision: {
+    n: 1,
+    version: '2026-04',
+    choices: { analytics: true },
+    decidedAt: Date.UTC(2026, 3, 1),
+    lastActive: Date.UTC(2026, 3, 1),
+    secret: 'AAECAwQFBgcICQoLDA0ODw',
+    gpc: false,
+  },
   ...more,
 })
 
@@ -45,7 +54,7 @@ function world(answers: (Response | null)[] = []) {
     now: () => Date.UTC(2026, 3, 1, 0, 0, 5),
     notice: async () => ({ hash: 'later', language: 'de' }),
     later: (delayMs, retry) => void retries.push({ delayMs, retry }),
-    onRecorded: ({ id }, last) => log.push(`recorded ${id} ${last}`),
+    onRecorded: ({ id }, _, last) => log.push(`recorded ${id} ${last}`),
     onRefused: ({ id }) => log.push(`refused ${id}`),
   })
   return { pending, outbox, ledger, sendings, log, retries }
@@ -68,10 +77,17 @@ test('it is in storage before the first request', async () => {
   expect([sendings.length, Object.keys(localStorage).length]).toEqual([1, 1])
 })
 
+test('what only the browser needs of it doesn’t travel', async () => {
+  const { pending, outbox, sendings } = world()
+  pending.add(kept('1'))
+  await outbox.flush()
+  expect(Object.keys(sendings[0]!)).not.toContain('decision')
+})
+
 test('an answer that was lost leads to a second sending of the same id, and one record', async () => {
   const { pending, outbox, ledger, retries, log } = world()
   pending.add(kept('1'))
-  ledger.set('1', { ...kept('1'), ageMs: 0 } as Submission)
+  ledger.set('1', { ...kept('1'), ageMs: 0 } as unknown as Submission)
   await outbox.flush()
   expect([ledger.size, log, retries]).toEqual([1, ['recorded 1 true'], []])
 })

@@ -23,7 +23,7 @@ export interface Post {
   /** Calls back after so long, under whatever keeps other tabs from retrying at once. */
   later(delayMs: number, retry: () => Promise<void>): void
   /** The server has it. `last`: nothing else is pending. */
-  onRecorded(answer: SubmissionAnswer, last: boolean): void
+  onRecorded(kept: Kept, answer: SubmissionAnswer, last: boolean): void
   /** The server will never have it. */
   onRefused(kept: Kept): void
 }
@@ -47,14 +47,15 @@ export function createOutbox(post: Post): Outbox {
       // Kept with its notice before it travels, so that every sending is the same.
       pending.add(whole)
     }
-    const body = { ...whole, ageMs: Math.max(0, post.now() - Date.parse(whole.decidedAt)) } as Submission
+    const { decision: _, ...told } = whole
+    const body = { ...told, ageMs: Math.max(0, post.now() - Date.parse(whole.decidedAt)) } as Submission
     const answer = await post.send(JSON.stringify(body))
     if (answer.ok) {
       const recorded = (await answer.json()) as SubmissionAnswer
       // A sign-in page of some network says 200 too.
       if (recorded?.id !== kept.id) return 'stop'
       pending.remove(kept.id)
-      post.onRecorded(recorded, pending.list().length === 0)
+      post.onRecorded(kept, recorded, pending.list().length === 0)
       return 'done'
     }
     const { status } = answer

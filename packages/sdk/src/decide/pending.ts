@@ -1,10 +1,16 @@
 /** Submissions that wait to be sent, one storage key each, so that two tabs never overwrite one another. */
 import { attempt } from '../loader/attempt.js'
+import type { Page } from '../loader/start.js'
 import type { NoticeRef, Submission } from '../wire.js'
 
-/** A submission as it is kept: its age is told at each sending; a notice that nobody has seen yet is named then. */
+/**
+ * A submission as it is kept: its age is told at each sending; a notice that nobody has seen yet is named then. With the
+ * decision as the cookie has it, which the loader of the next page takes from here where the jar has lost it; null where it was an account's that
+ * has signed out since.
+ */
 export interface Kept extends Omit<Submission, 'ageMs' | 'notice'> {
   readonly notice: NoticeRef | null
+  readonly decision: string | null
 }
 
 export interface Pending {
@@ -16,7 +22,14 @@ export interface Pending {
 /** A visitor decides a handful of times; more means that the server has been down for days. */
 const pendingLimit = 20
 
-/** `prefix` stands before the id in each key, and before nothing else that reads as a submission. */
+/** Those of this site, where the loader looks for them. */
+export const openPending = ({ prefix }: Pick<Page, 'prefix'>): Pending =>
+  createPending(
+    attempt(() => localStorage, true),
+    `${prefix}0:`,
+  )
+
+/** `prefix` stands before the id in each key, and before nothing else. */
 export function createPending(storage: Storage | null, prefix: string): Pending {
   const memory = new Map<string, string>()
   const keys = () =>

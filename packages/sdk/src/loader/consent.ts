@@ -1,47 +1,84 @@
 /**
- * The controller: what is known, what follows, who is told. It writes the cookie and keeps the submission before it
+ * What this page knows of the visitor's decision, and the only place that changes it. The cookie is written before this
  * tells anybody, so a page that dies at any moment has lost nothing. No markup, no network.
  */
-import type { SiteConfig } from '../wire.js'
-import { type Decision, decodeDecision, encodeDecision } from './cookie.js'
+import type { Choices, SiteConfig, State } from '../wire.js'
+import { compareDecisions, type Decision, decodeDecision, encodeDecision, isGrant } from './cookie.js'
 import type { Jar } from './jar.js'
-import { grants, slideMs, stands } from './rules.js'
+import { grants, isNewDay, mustAsk, slideMs, stands } from './rules.js'
+
+/** Keeps what is to be sent; `value` is the decision as the cookie has it. */
+export type Keep = (decision: Decision, value: string) => void
 
 export interface Consent {
   readonly site: SiteConfig
+  /** The browser says "Global Privacy Control". */
+  readonly signal: boolean
   /** The decision, or null where none counts. */
   decision(): Decision | null
+  /** The decision, whether it counts or not. */
+  known(): Decision | null
   granted(): string[]
+  /** Whether the visitor is to be asked. */
+  asks(): boolean
   /**
    * Takes a choice: the cookie first, then `keep` what is to be sent, then everybody is told. `secret` is for a
    * browser that has none yet: what earlier records are filed under stays, even where their choice no longer counts.
+   * `more` is what is otherwise.
    */
-  decide(grant: (category: string) => boolean, secret: string, keep: (decision: Decision) => void): void
-  /** Goes back to undecided. */
-  forget(): void
+  decide(choices: Choices, secret: string, keep: Keep, more?: Partial<Decision>): void
+  /** Changes what is known without anything to send. */
+  amend(more: Partial<Decision>): void
+  /** Goes back to undecided, for good: an older answer brings nothing back. */
+  drop(): void
+  /** What the server holds closes gates, and opens none. */
+  obey(state: State): void
   /** Reads the jar again. */
   refresh(): void
-  /** A sign of a person. */
-  slide(): void
+  /** A sign of a person. True where it is the day's first. */
+  slide(): boolean
   /** `own`: decided here, so there is a submission to send. Who came last is told first. */
   subscribe(listener: (own: boolean) => void): void
 }
 
-export function createConsent(site: SiteConfig, jar: Jar, now: () => number): Consent {
+/** No choice at all: each category is denied. */
+export const deny = ({ categories }: SiteConfig): Choices => Object.fromEntries(categories.map((name) => [name, false]))
+
+/**
+ * `kept`: decisions that wait to be sent, which the jar may have lost, or have an older one in the place of. `signal`: the
+ * browser says "Global Privacy Control".
+ */
+export function createConsent(
+  site: SiteConfig,
+  jar: Jar,
+  now: () => number,
+  signal: boolean,
+  kept: readonly (Decision | null)[],
+): Consent {
   const listeners: ((own: boolean) => void)[] = []
-  let known = decodeDecision(jar.read())
+  const found = decodeDecision(jar.read())
+  // An emptied jar takes no grant from elsewhere, but it does take a refusal.
+  let known = kept.reduce(
+    (newest, one) => (one && (newest ? compareDecisions(one, newest) > 0 : !isGrant(one)) ? one : newest),
+    found,
+  )
   /** Whether the jar keeps what is written to it; where it doesn't, an empty jar says nothing. */
-  let keeps = !!known
+  let keeps = !!found
+  /** The newest count there ever was: what counts less was brought back by an answer that came late. */
+  let floor = 0
   const decision = () => (stands(known, site, now()) ? known : null)
-  const granted = () => grants(known, site, now())
+  const granted = () => grants(known, site, now(), signal)
   const summary = () => `${decision() && granted()}`
-  let told = summary()
 
   function write(made: Decision): void {
     known = made
+    floor = made.n
     jar.write(encodeDecision(made), site.inactivityDays)
     keeps = !!jar.read()
   }
+
+  if (known && known !== found) write(known)
+  let told = summary()
 
   function tell(own: boolean): void {
     told = summary()
@@ -50,47 +87,84 @@ export function createConsent(site: SiteConfig, jar: Jar, now: () => number): Co
 
   function refresh(): void {
     const read = decodeDecision(jar.read())
-    // An emptied jar is the person's wish. Only where it never kept anything does the page's own memory count.
-    if (read || keeps) {
-      known = read
+    if (read) {
       keeps = true
+      if (known ? compareDecisions(read, known) >= 0 : read.n >= floor) known = read
     }
+    // An emptied jar is the person's wish. Only where it never kept anything does the page's own memory count.
+    else if (keeps) known = null
+    floor = Math.max(floor, known?.n ?? 0)
+    // Gates close first, then the older decision goes.
     if (summary() !== told) tell(false)
+    if (read && read !== known) {
+      if (known) write(known)
+      else jar.write('', -1)
+    }
+  }
+
+  function drop(): void {
+    known = null
+    keeps = false
+    floor++
+    jar.write('', -1)
+    tell(false)
+  }
+
+  function amend(more: Partial<Decision>): void {
+    write({ ...known!, ...more, n: floor + 1 })
+    tell(false)
   }
 
   return {
     site,
+    signal,
     decision,
+    known: () => known,
     granted,
+    asks: () => mustAsk(known, site, now(), signal),
     refresh,
+    drop,
+    amend,
     subscribe: (listener) => void listeners.unshift(listener),
 
-    decide(grant, secret, keep) {
+    decide(choices, secret, keep, more) {
+      // Another tab may have decided since.
+      refresh()
       const decidedAt = now()
       write({
-        n: (known?.n ?? 0) + 1,
         version: site.policy.version,
-        choices: Object.fromEntries(site.categories.map((name) => [name, grant(name)])),
+        choices,
         decidedAt,
         lastActive: decidedAt,
         secret: known?.secret || secret,
+        gpc: signal && isGrant({ choices }),
+        ...more,
+        n: floor + 1,
       })
-      keep(known!)
+      keep(known!, encodeDecision(known!))
       tell(true)
     },
 
-    forget() {
-      known = null
-      keeps = false
-      jar.write('', -1)
-      tell(false)
+    obey(state) {
+      if (!known?.secret) return
+      const isGranted = isGrant(known)
+      // Erased, undecided: nobody is known by this secret any more. A denial stays one, without it.
+      if (/^[eu]/.test(state)) isGranted ? drop() : amend({ secret: '' })
+      else if (isGranted) {
+        // Withdrawn, refused, restricted: on another device, or on the server, and so here.
+        if (/^[wr]/.test(state)) amend({ choices: deny(site) })
+        // Lapsed, superseded: asked again, under the same secret.
+        else if (/^[ls]/.test(state)) amend({ decidedAt: 0, lastActive: 0 })
+      }
     },
 
     slide() {
-      if (!known || now() - known.lastActive < slideMs) return
+      if (!known || now() - known.lastActive < slideMs) return false
       // Another tab may have decided, or the person emptied the jar: sliding must not bring an old choice back.
       refresh()
-      if (decision()) write({ ...known, lastActive: now() })
+      const current = decision()
+      if (current) write({ ...current, lastActive: now() })
+      return !!current && isNewDay(current.lastActive, now())
     },
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Holds back what needs consent and lets it go: `<script type="text/plain" data-avow="analytics">`,
- * `<template data-avow="analytics">`, and functions given to `whenGranted`. Knows nothing of why a category is granted.
+ * `<template data-avow="analytics">`, frames and images with `data-avow-src`, and functions given to `whenGranted`. Knows
+ * nothing of why a category is granted.
  */
 import { attempt } from './attempt.js'
 
@@ -10,8 +11,10 @@ export type Start = () => unknown
 export interface Gate {
   /** Lets go what has been granted, once the document is parsed: before, a tag may not be whole. */
   scan(): void
-  /** Follows a change. True when something has run that only a reload can take back. */
-  update(): boolean
+  /** Follows a change. */
+  update(): void
+  /** Whether something has run that only a reload can take back. */
+  mustReload(): boolean
   whenGranted(category: string, start: Start): void
 }
 
@@ -22,7 +25,16 @@ export function createGate(document: Document, nonce: string, isGranted: (catego
    * them again, and they must not run again.
    */
   const ran = new Map<unknown, string>()
+  /** Templates whose markup is in the page, with how to put it back. */
+  const unfolded = new Map<HTMLTemplateElement, () => void>()
   let loadingSize = 0
+
+  /** Takes the very element out and puts it in again, where it starts anew (HTML, "prepare the script"; frames likewise). */
+  function reinsert(element: Element): void {
+    const place = new Comment()
+    element.replaceWith(place)
+    place.replaceWith(element)
+  }
 
   function release(script: HTMLScriptElement, category: string): void {
     const key = script.src || script.text
@@ -40,11 +52,9 @@ export function createGate(document: Document, nonce: string, isGranted: (catego
         scan()
       }
     }
-    // The very element goes back in: it keeps its nonce, its attributes and the browser's word that its text is the page's
-    // own, so Trusted Types have nothing to object to. It was never started, so now it starts (HTML, "prepare the script").
-    const place = new Comment()
-    script.replaceWith(place)
-    place.replaceWith(script)
+    // It keeps its nonce, its attributes and the browser's word that its text is the page's own, so Trusted Types have
+    // nothing to object to. It was never started, so now it starts.
+    reinsert(script)
   }
 
   function unfold(template: HTMLTemplateElement, category: string): void {
@@ -55,14 +65,37 @@ export function createGate(document: Document, nonce: string, isGranted: (catego
       script.dataset.avow = category
       script.type = 'text/plain'
     }
-    ran.set(template, category)
+    const nodes = [...content.childNodes]
+    unfolded.set(template, () => {
+      if (isGranted(category)) return
+      content.append(...nodes)
+      template.dataset.avow = category
+      unfolded.delete(template)
+    })
     // Moved, not copied, for the reason given above.
     template.after(content)
     scan()
   }
 
+  /** A frame or an image follows its category. */
+  function show(element: HTMLIFrameElement): void {
+    const { avow, avowSrc } = element.dataset
+    if (!isGranted(avow!)) {
+      if (!element.src) return
+      element.removeAttribute('src')
+      reinsert(element)
+    } else if (!element.src) {
+      if (/^https?:/.test(new URL(avowSrc!, document.baseURI).protocol)) element.src = avowSrc!
+      else {
+        delete element.dataset.avowSrc
+        throw `only http(s): ${avowSrc}`
+      }
+    }
+  }
+
   function scan(): void {
     if (document.readyState === 'loading') return
+    for (const element of document.querySelectorAll<HTMLIFrameElement>('[data-avow-src]')) attempt(() => show(element))
     for (const element of document.querySelectorAll<HTMLScriptElement | HTMLTemplateElement>(
       'script[data-avow],template[data-avow]',
     )) {
@@ -79,10 +112,10 @@ export function createGate(document: Document, nonce: string, isGranted: (catego
   return {
     scan,
     update() {
-      for (const follow of watches) follow()
+      for (const follow of [...watches, ...unfolded.values()]) follow()
       scan()
-      return [...ran.values()].some((category) => !isGranted(category))
     },
+    mustReload: () => [...ran.values()].some((category) => !isGranted(category)),
     whenGranted(category, start) {
       let stop: unknown
       const follow = () => {

@@ -1,5 +1,5 @@
-/** The one cookie of ours, written and read with js-cookie. */
-import Cookies from 'js-cookie'
+/** The one cookie of ours, read by its exact name; why no library does it: docs/decisions/0011. */
+import type { SiteConfig } from '../wire.js'
 import { attempt } from './attempt.js'
 
 /** Where cookies are forbidden the jar is empty, and the choice lasts as long as the page. */
@@ -9,16 +9,27 @@ export interface Jar {
   write(value: string, maxAgeDays: number): void
 }
 
-export function createJar(https: boolean): Jar {
-  // The prefix makes browsers refuse this cookie from subdomains and over plain http (RFC 6265bis §4.1.3).
-  const name = https ? '__Host-avow' : 'avow'
+/** Browsers refuse a cookie of such a name from subdomains, or at least over plain http (RFC 6265bis §4.1.3). */
+export const cookieName = (https: boolean, domain?: string): string =>
+  (https ? (domain ? '__Secure-' : '__Host-') : '') + 'avow'
+
+export function createJar(https: boolean, { domain }: Pick<SiteConfig, 'domain'>): Jar {
+  const name = cookieName(https, domain)
   return {
     read: () =>
-      // Two of the same name: one was planted by another path, and nobody can say which.
-      attempt(() => (`; ${document.cookie}`.split(`; ${name}=`).length === 2 ? Cookies.get(name)! : null), true),
+      attempt(() => {
+        const [, value, second] = `; ${document.cookie}`.split(`; ${name}=`)
+        // Two of the same name: one was planted by another path, and nobody can say which.
+        return second === undefined ? decodeURIComponent(value!.split(';')[0]!) : null
+      }, true),
     write(value, maxAgeDays) {
-      const attributes = { sameSite: 'Lax', secure: https, 'max-age': `${maxAgeDays * 86_400}` } as const
-      attempt(() => Cookies.set(name, value, attributes), true)
+      attempt(() => {
+        // biome-ignore lint/suspicious/noDocumentCookie: cookieStore is not on plain http, and can't be waited for.
+        document.cookie =
+          `${name}=${encodeURIComponent(value)};path=/;max-age=${maxAgeDays * 86_400};samesite=lax` +
+          (https ? ';secure' : '') +
+          (domain ? `;domain=${domain}` : '')
+      }, true)
     },
   }
 }

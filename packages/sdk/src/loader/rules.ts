@@ -9,7 +9,7 @@ const dayMs = 24 * hourMs
 export const slideMs = hourMs
 
 /** What a choice is measured against. */
-export type Terms = Pick<SiteConfig, 'accepts' | 'categories' | 'inactivityDays' | 'maxAgeDays'>
+export type Terms = Pick<SiteConfig, 'accepts' | 'categories' | 'inactivityDays' | 'maxAgeDays' | 'gpc'>
 
 /** Whether a decision still counts; if not, the visitor is asked. */
 export function stands(decision: Decision | null, terms: Terms, now: number): decision is Decision {
@@ -25,12 +25,28 @@ export function stands(decision: Decision | null, terms: Terms, now: number): de
   )
 }
 
-/** The categories whose gates are open. */
-export function grants(decision: Decision | null, terms: Terms, now: number): string[] {
-  return stands(decision, terms, now) ? terms.categories.filter((name) => decision.choices[name] === true) : []
+/**
+ * The categories whose gates are open. `signal`: the browser says "Global Privacy Control", which suspends what was granted
+ * without it; a grant made in its presence is the person's own word (11 CCR 7025(c)).
+ */
+export function grants(decision: Decision | null, terms: Terms, now: number, signal: boolean): string[] {
+  return stands(decision, terms, now) && (!signal || decision.gpc)
+    ? terms.categories.filter((name) => decision.choices[name])
+    : []
 }
 
-/** The page's language, then the browser's; undefined means the policy's default. */
-export function pickLanguage(wanted: readonly string[], languages: readonly string[]): string | undefined {
-  return wanted.flatMap((tag) => [tag, tag.split('-')[0]!]).find((tag) => languages.includes(tag))
+/** Whether the visitor is asked without asking for it. The signal has answered already, unless the site asks all the same. */
+export function mustAsk(decision: Decision | null, terms: Terms, now: number, signal: boolean): boolean {
+  return !stands(decision, terms, now) && (!signal || terms.gpc === 'ask')
+}
+
+/** Whether a sign of life is the first on its UTC day, so that the server is told. */
+export const isNewDay = (lastActive: number, now: number): boolean =>
+  Math.floor(lastActive / dayMs) < Math.floor(now / dayMs)
+
+/** The page's language, then the browser's, then the policy's default, which is the first. */
+export function pickLanguage(wanted: readonly string[], languages: readonly string[]): string {
+  return (
+    wanted.flatMap((tag) => [tag, tag.split('-')[0]!]).find((tag) => languages.includes(tag)) ?? languages[0]!
+  )
 }

@@ -1,12 +1,12 @@
 /**
- * Wires the loader to the page: gates, tabs, activity, the site's own buttons; and fetches the other files only when
+ * Wires the loader to the page: gates, tabs, activity, signals, the site's own buttons; and fetches the other files only when
  * there is something to decide, to send or to clean.
  */
-import type { Choices, Notice, SiteConfig } from '../wire.js'
+import type { ActivityAnswer, Choices, Notice, SiteConfig } from '../wire.js'
 import { watchActivity } from './activity.js'
 import { attempt } from './attempt.js'
-import { type Consent, createConsent } from './consent.js'
-import type { Decision } from './cookie.js'
+import { type Consent, createConsent, deny } from './consent.js'
+import { type Decision, decodeDecision } from './cookie.js'
 import { createGate, type Start } from './gate.js'
 import { createJar } from './jar.js'
 import { pickLanguage } from './rules.js'
@@ -14,23 +14,34 @@ import { watchTabs } from './tabs.js'
 
 /** What the other files get from the loader. */
 export interface Page {
+  /** Address of the public surface; empty where there is no server. */
   readonly base: string
+  /** What every storage key of ours begins with; with a `0`, of what waits to be sent. */
+  readonly prefix: string
   readonly consent: Consent
-  /** As JSON, a withdrawal taken before the UI file was there; also in storage, as `avow:<site>:draft`. */
-  draft?: string
+  /** A withdrawal taken before the UI file was there, as JSON; also in storage, under the prefix and `0draft`. */
+  draft?: string | undefined
+  /** The account's token, only ever in memory. */
+  token?: string | undefined
+  /** Ends what is under way: telling of activity, sending a submission. */
+  telling?: AbortController
+  sending?: AbortController
   /** The words, fetched once. */
   notice(): Promise<Notice>
-  ask(method: keyof Asked, event?: unknown): void
+  ui(): Promise<Ui>
+  ask: Ask
 }
 
 /** A withdrawal as the loader keeps it. */
 export interface Draft {
-  readonly decision: Decision
+  /** As the cookie has it, by which the next page knows of it. */
+  readonly decision: string
+  readonly made: Decision
   /** Ten random bytes for the id, so that whichever tab makes a submission of it makes the same one. */
   readonly bytes: Record<number, number>
 }
 
-/** What a page may ask for. Refusing needs no click; granting does. */
+/** What a page may ask of the UI. Refusing needs no click; granting does. */
 export interface Asked {
   /** Shows the preferences. */
   open(): void
@@ -39,28 +50,58 @@ export interface Asked {
   /** The same, by the name that fits before anything is granted. */
   rejectAll(): void
   acceptAll(event: unknown): void
+  /** Takes these choices; what is not among them is denied. */
+  save(choices: Choices, event: unknown): void
 }
+
+/** What a page may say of who is signed in. */
+export interface Account {
+  /** `token`: a JWT of the host's own, fresh. */
+  identify(token: string): Promise<void>
+  /** At sign-out. */
+  forget(): void
+}
+
+type Ask = (method: keyof Asked | keyof Account, ...args: unknown[]) => void
 
 /** What the UI file gives back. */
 export interface Ui extends Asked {
   /** Sends what is pending and deletes what has no grant; fulfils when the sending has been tried. */
   settle(): Promise<void>
+  /** Offers the choice in the place of what is held. */
+  place(): void
+  /** Takes over what was decided before, on another device of the account or on this one signed out. `isNews`: here. */
+  link(choices: Choices, more: Partial<Decision>, isNews: boolean): void
 }
 
 /** Fetches one of the other files. */
 export interface Files {
   (file: 'ui'): Promise<{ createUi(page: Page): Ui }>
   (file: 'settings'): Promise<{ defineSettings(page: Page): void }>
+  (file: 'account'): Promise<{ createAccount(page: Page): Account }>
 }
+
+/** What a listener hears. */
+export interface Heard {
+  /** Undefined while undecided. */
+  readonly choices: Choices | undefined
+  /** Told at once to who subscribes late: this is how it stands. */
+  readonly initial: boolean
+  /** Something ran that only a reload takes back, and the site is never reloaded. */
+  readonly reloadNeeded: boolean
+}
+
+/** `ask`: the visitor is asked from here on. `lapse`: there was a choice, and it counts no more. */
+export type EventName = 'change' | 'ask' | 'lapse'
 
 /** What the loader itself can answer. */
 export interface Avow {
   whenGranted(category: string, start: Start): void
-  /** Calls back with what `state` says, at each change. */
-  on(name: 'change', listener: (state: Choices | undefined) => void): void
+  /** Calls back each time; and once at once, where what it is about is so already. */
+  on(name: EventName, listener: (heard: Heard) => void): void
   /** Undefined while undecided. */
   state(): Choices | undefined
-  ask(method: keyof Asked, event?: unknown): void
+  ask: Ask
 }
 
 /** Long enough for the file that sends and cleans, short enough that a withdrawal ends tracking at once. */
@@ -71,58 +112,90 @@ const checkMs = 3_600_000
 /** The world may be down: the choice is undecided or kept, and the next page tries again. */
 const quiet = (promise: Promise<unknown>) => void promise.catch(() => {})
 
-export function start(site: SiteConfig, base: string, nonce: string, files: Files): Avow {
+/** What posts and reads carry: the jar, where another host shares it. */
+export const credentialsFor = ({ domain }: SiteConfig): RequestCredentials => (domain ? 'include' : 'same-origin')
+
+/** Tells other scripts of the page; see `signals.ts`, which most sites don't need. */
+export type Signals = (page: Window, site: SiteConfig, consent: Consent) => void
+
+export function start(site: SiteConfig, base: string, nonce: string, files: Files, signals?: Signals): Avow {
   const prefix = `avow:${site.site}:`
-  const consent = createConsent(site, createJar(location.protocol === 'https:'), Date.now)
+  /** Decisions that wait to be sent. */
+  let kept: (Decision | null)[]
+  /** Names of all that is in the jar and in storage, each after a `; `. */
+  const look = () => {
+    let there = '; '
+    kept = []
+    // A sandboxed frame forbids both, a browser's setting the storage alone: what can't be read holds nothing of ours.
+    attempt(() => {
+      there += document.cookie
+      for (const store of [localStorage, sessionStorage]) {
+        for (const key of Object.keys(store)) {
+          there += `; ${key}`
+          if (key.startsWith(`${prefix}0`))
+            attempt(() => kept.push(decodeDecision(JSON.parse(store[key]).decision)), true)
+        }
+      }
+    }, true)
+    return there
+  }
+  look()
+  const signal = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl === true
+  const consent = createConsent(site, createJar(location.protocol === 'https:', site), Date.now, signal, kept!)
   const { granted, decision } = consent
 
   let words: Promise<Notice> | undefined
   const notice = () => {
     const language = pickLanguage([document.documentElement.lang, ...navigator.languages], site.languages)
-    words ??= fetch(`${base}/v1/sites/${site.site}/notice?lang=${language}`).then((answer) => answer.json())
+    const own = site.notices?.find((one) => one.language === language)
+    words ??= own
+      ? Promise.resolve(own)
+      : fetch(`${base}/v1/sites/${site.site}/notice?lang=${language}`).then((answer) => {
+          if (!answer.ok) words = undefined
+          return answer.json()
+        })
     return words
   }
 
   let loaded: Promise<Ui> | undefined
-  const load = () => {
+  const ui = () => {
     loaded ??= files('ui').then((file) => file.createUi(page))
     // The words travel beside the file, not after it.
-    if (!decision()) quiet(notice())
+    if (consent.asks()) quiet(notice())
     return loaded
   }
 
-  const ask: Avow['ask'] = (method, event) => {
-    if (!granted()[0] || !'withdraw rejectAll'.includes(method)) quiet(load().then((ui) => ui[method](event)))
+  let account: Promise<Account> | undefined
+  const ask: Ask = (method, ...args) => {
+    const call = (on: Promise<Asked | Account>) =>
+      quiet(on.then((it) => (it as unknown as Record<string, (...args: unknown[]) => unknown>)[method]!(...args)))
+    // By their first letters: identify, forget; withdraw, rejectAll.
+    if (/^[if]/.test(method)) {
+      account ??= files('account').then((file) => file.createAccount(page))
+      call(account)
+    } else if (!granted()[0] || !/^[wr]/.test(method)) call(ui())
     else {
-      consent.decide(
-        () => false,
-        '',
-        (made) => {
-          const bytes = crypto.getRandomValues(new Uint8Array(10))
-          page.draft = JSON.stringify({ decision: made, bytes } satisfies Draft)
-          // Where it can't be kept, this page still sends; only the retry on the next page is lost.
-          attempt(() => localStorage.setItem(`${prefix}draft`, page.draft!), true)
-        },
-      )
+      consent.decide(deny(site), '', (made, decision) => {
+        const bytes = crypto.getRandomValues(new Uint8Array(10))
+        page.draft = JSON.stringify({ decision, made, bytes } satisfies Draft)
+        // Where it can't be kept, this page still sends; only the retry on the next page is lost.
+        attempt(() => localStorage.setItem(`${prefix}0draft`, page.draft!), true)
+      })
     }
   }
-  const page: Page = { base, consent, notice, ask }
+  const page: Page = { base, prefix, consent, notice, ui, ask }
 
   /** Has the UI file ask, send and clean, where there is anything to ask, to send or to clean. */
   const settle = async (own?: boolean) => {
-    let there = '; '
-    // A sandboxed frame forbids both, a browser's setting the storage alone: what can't be read holds nothing of ours.
-    attempt(() => {
-      there += document.cookie
-      for (const store of [localStorage, sessionStorage]) there += ['', ...Object.keys(store)].join('; ')
-    }, true)
-    const has = (name: string) => there.includes(`; ${name}`)
-    const isLeft = site.cookies.some(({ name, category }) => !granted().includes(category) && has(name.split('*')[0]!))
-    if (own || !decision() || isLeft || has(prefix)) await (await load()).settle()
+    const there = look()
+    const isLeft = ({ name, category }: SiteConfig['cookies'][number]) =>
+      !granted().includes(category) && there.includes(`; ${name.split('*')[0]}`)
+    if (own || consent.asks() || there.includes(`; ${prefix}0`) || site.cookies.some(isLeft)) await (await ui()).settle()
   }
   quiet(settle())
 
   const gate = createGate(document, nonce, (category) => granted().includes(category))
+  signals?.(window, site, consent)
   watchTabs(window, consent.refresh)
 
   /** Something ran that can't be stopped. A hidden tab waits until it is shown, so that it never acts by itself. */
@@ -130,24 +203,46 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
     if (document.hidden) addEventListener('visibilitychange', reload)
     else location.reload()
   }
+  const never = site.reload === 'never'
 
   consent.subscribe((own) => {
-    const mustReload = gate.update()
+    // Its answer would set the cookie that it was sent with.
+    if (own) page.telling?.abort()
+    gate.update()
+    const mustReload = !never && gate.mustReload()
     quiet(settle(own).then(() => mustReload && reload()))
     if (mustReload) setTimeout(reload, reloadWaitMs)
   })
 
-  const look = () => {
+  const scan = () => {
     gate.scan()
     if (document.querySelector('avow-settings:not(:defined)')) {
       quiet(files('settings').then((file) => file.defineSettings(page)))
     }
+    if (document.querySelector('[data-avow-src]:not([src])')) quiet(ui().then((it) => it.place()))
   }
-  new MutationObserver(look).observe(document, { childList: true, subtree: true })
-  addEventListener('DOMContentLoaded', look)
-  look()
+  new MutationObserver(scan).observe(document, { childList: true, subtree: true })
+  addEventListener('DOMContentLoaded', scan)
+  scan()
 
-  watchActivity(window, consent.slide)
+  watchActivity(window, () => {
+    if (!consent.slide() || !base) return
+    const { secret } = consent.known()!
+    page.telling = new AbortController()
+    quiet(
+      fetch(`${base}/v1/activity?site=${site.site}`, {
+        method: 'POST',
+        // The person may be on the way to the next page.
+        keepalive: true,
+        credentials: credentialsFor(site),
+        signal: page.telling.signal,
+        headers: secret ? { authorization: `Avow ${secret}` } : {},
+      })
+        .then((answer) => answer.json())
+        // What waits to be sent is newer than what the server knows.
+        .then(({ state }: ActivityAnswer) => look().includes(`; ${prefix}0`) || consent.obey(state)),
+    )
+  })
   setInterval(consent.refresh, checkMs)
 
   addEventListener('click', (event) => {
@@ -160,7 +255,19 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
   const state = () => decision()?.choices
   return {
     whenGranted: gate.whenGranted,
-    on: (_name, listener) => consent.subscribe(() => attempt(() => listener(state()))),
+    on(name, listener) {
+      const isSo = () => (name === 'ask' ? consent.asks() : name === 'change' || (!!consent.known() && !decision()))
+      let was = false
+      const tell = (initial: boolean) => {
+        const is = isSo()
+        // `change` is so each time, the others once until they are so again.
+        if (is && (!was || name === 'change'))
+          attempt(() => listener({ choices: state(), initial, reloadNeeded: never && gate.mustReload() }))
+        was = is
+      }
+      tell(true)
+      consent.subscribe(() => tell(false))
+    },
     state,
     ask,
   }

@@ -1,13 +1,10 @@
-/** The UI file's entry: puts the banner and the preferences into the page, and owns sending and cleaning. */
+/** The UI file's entry: puts the banner and the preferences into the page, and offers the choice where something is held. */
 import { render } from 'preact'
-import { cleanup } from '../decide/cleanup.js'
-import { adopt, type Desk, decide } from '../decide/decide.js'
-import { createOutbox } from '../decide/outbox.js'
-import { createPending } from '../decide/pending.js'
-import { attempt } from '../loader/attempt.js'
+import { openDesk } from '../decide/desk.js'
 import type { Page, Ui } from '../loader/start.js'
 import type { Action, Choices, Layer, Notice } from '../wire.js'
 import { App } from './App.js'
+import { createPlaces } from './places.js'
 import { noticeStyles } from './styles.js'
 
 /** Long enough to be read aloud and seen. */
@@ -15,25 +12,12 @@ const statusMs = 5000
 /** A live region must be in the page before its text changes, or nobody hears it. */
 const announceMs = 200
 
-/** A tracker may write once more after it was told to stop. */
-const cleanAgainMs = 1000
-
 /** No words, nothing to show: nothing is granted, and the next page tries again. */
 const quiet = (promise: Promise<unknown>) => void promise.catch(() => {})
 
 export function createUi(page: Page): Ui {
-  const { base, consent } = page
-  const local = attempt(() => localStorage, true)
-  const session = attempt(() => sessionStorage, true)
-  const prefix = `avow:${consent.site.site}:`
-  const draftKey = `${prefix}draft`
-  const pending = createPending(local, `${prefix}0`)
-  const desk: Desk = {
-    consent,
-    pending,
-    random: (size) => crypto.getRandomValues(new Uint8Array(size)),
-    gpc: (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl ?? null,
-  }
+  const { consent } = page
+  const desk = openDesk(page)
   let notice: Notice | null = null
   let preferences = false
   let status = ''
@@ -71,11 +55,9 @@ export function createUi(page: Page): Ui {
     }, announceMs)
   }
 
-  async function read(): Promise<Notice> {
-    const words = await page.notice()
-    if (!words.words) throw new Error('no such notice')
-    notice = words
-    return words
+  const read = async () => {
+    notice = await desk.read()
+    return notice
   }
 
   function onPreferences(open: boolean): void {
@@ -87,51 +69,24 @@ export function createUi(page: Page): Ui {
 
   function onDecide(layer: Layer, action: Action, event: unknown, switches: Choices = {}): void {
     const all: Action[] = ['reject-all', 'accept-all']
-    const offered: Action[] = layer === 'preferences' ? ['save', ...all] : all
-    const cited = layer === 'settings' ? null : notice
-    if (!decide(desk, { action, switches, layer, offered, notice: cited }, event)) return
+    const offered: Action[] = layer === 'preferences' ? ['save', ...all] : layer === 'placeholder' ? ['save'] : all
+    const cited = layer === 'settings' || layer === 'api' ? null : notice
+    if (!desk.decide({ action, switches, layer, offered, notice: cited }, event)) return
     onPreferences(false)
     if (notice) say(notice.words.saved)
   }
 
-  const outbox = createOutbox({
-    pending,
-    now: () => Date.now(),
-    send: (body) =>
-      fetch(`${base}/v1/consents`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-        // The click may also have been on a link: the request outlives the page.
-        keepalive: true,
-        credentials: 'same-origin',
-      }),
-    notice: read,
-    later(delayMs, retry) {
-      const { locks } = navigator as { locks?: LockManager }
-      // One tab retries for all; where there are no locks the ids alone prevent doubles.
-      setTimeout(() => void (locks ? locks.request('avow', retry) : retry()), delayMs)
-    },
-    onRecorded(answer, last) {
-      document.dispatchEvent(new CustomEvent('avow:recorded', { detail: answer }))
-      // The newest answer says what the server holds; a grant that does not stand there does not stand here.
-      if (last && answer.state !== 'granted' && consent.granted()[0]) consent.forget()
-    },
-    onRefused({ choices }) {
-      // A grant that nobody can prove is none. A later decision has its own submission.
-      if (Object.values(choices).includes(true) && !pending.list()[0] && consent.granted()[0]) consent.forget()
-    },
-  })
-  addEventListener('online', () => void outbox.flush())
-
-  // A sandboxed frame may not look at cookies; then none of them is this page's, and sending goes on.
-  const clean = () =>
-    attempt(() => cleanup({ document, local, session }, location, consent.site.cookies, consent.granted()), true)
+  const places = createPlaces((category, event) =>
+    onDecide('placeholder', 'save', event, {
+      ...Object.fromEntries(consent.granted().map((name) => [name, true])),
+      [category]: true,
+    }),
+  )
 
   /** Shows or closes the banner, as the choice now demands. */
   function update(): void {
     const before = asking
-    asking = !consent.decision()
+    asking = consent.asks()
     if (asking && !before) {
       // No words, no question: the next page asks.
       quiet(
@@ -141,6 +96,7 @@ export function createUi(page: Page): Ui {
         }),
       )
     } else draw()
+    places.update(consent.granted())
   }
   consent.subscribe(update)
   update()
@@ -155,17 +111,13 @@ export function createUi(page: Page): Ui {
     },
     withdraw: refuse,
     rejectAll: refuse,
-    acceptAll: (event) => onDecide('settings', 'accept-all', event),
-    async settle() {
-      const draft = page.draft ?? attempt(() => local!.getItem(draftKey), true)
-      if (draft) {
-        attempt(() => adopt(desk, draft))
-        delete page.draft
-        attempt(() => local!.removeItem(draftKey), true)
-      }
-      clean()
-      setTimeout(clean, cleanAgainMs)
-      await outbox.flush()
+    acceptAll: (event) => onDecide('api', 'accept-all', event),
+    save: (choices, event) => onDecide('api', 'save', event, choices),
+    place: () => quiet(read().then((words) => places.place(words, consent.granted()))),
+    link(choices, more, isNews) {
+      desk.link(choices, more)
+      if (isNews) quiet(read().then(({ words }) => say(words.adopted)))
     },
+    settle: desk.settle,
   }
 }

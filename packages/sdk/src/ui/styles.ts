@@ -79,6 +79,11 @@ code { overflow-wrap: anywhere; }
 .actions { justify-content: start; flex-wrap: wrap; }
 `
 
+const place = `
+:host { display: inline-block !important; max-width: 100% !important; }
+section { height: 100%; display: grid; place-content: center; justify-items: center; gap: 12px; text-align: center; overflow: auto; }
+`
+
 function sheet(css: string): CSSStyleSheet {
   const made = new CSSStyleSheet()
   made.replaceSync(css)
@@ -87,3 +92,4 @@ function sheet(css: string): CSSStyleSheet {
 
 export const noticeStyles = () => sheet(base + notice)
 export const panelStyles = () => sheet(base + panel)
+export const placeStyles = () => sheet(base + place)

@@ -232,7 +232,7 @@ export class PolicyBook {
   }
 
   /** What every page of the site must know before anybody decides. */
-  siteConfig(site: string, files: { ui: string; settings: string }): SiteConfig {
+  siteConfig(site: string, files: { ui: string; settings: string; account: string }): SiteConfig {
     const categories = optionalCategories(this.current)
     return {
       site,

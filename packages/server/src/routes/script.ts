@@ -77,7 +77,7 @@ const policyRoute = createRoute({
 })
 
 export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Scripts): void {
-  const files = { ui: scripts.ui[0], settings: scripts.settings[0] }
+  const files = { ui: scripts.ui[0], settings: scripts.settings[0], account: '' }
   const assets = new Map<string, { script: Asset; policy: Asset; notices: Map<string, Asset> }>()
   for (const [name, { book }] of sites) {
     assets.set(name, {

@@ -9,6 +9,8 @@ export interface SettingsView {
   /** Null where there is no record to refer to, or where the browser can't derive it. */
   readonly subject: string | null
   readonly hasRecord: boolean
+  /** The browser's opt-out signal is what denies. */
+  readonly isSignalled: boolean
 }
 
 export function Settings({
@@ -20,11 +22,12 @@ export function Settings({
   onWithdraw: () => void
   onChange: () => void
 }) {
-  const { notice, decided, granted, decidedAt, subject, hasRecord } = view
+  const { notice, decided, granted, decidedAt, subject, hasRecord, isSignalled } = view
   const { words } = notice
   return (
     <section class="card" aria-labelledby="heading">
       <h2 id="heading">{words.settingsTitle}</h2>
+      {isSignalled && <p data-gpc>{words.gpcHonoured}</p>}
       {decided ? (
         notice.categories.map(({ id, title, required }) => (
           <div class="row" key={id}>

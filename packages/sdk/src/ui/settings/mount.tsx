@@ -56,6 +56,7 @@ export function defineSettings(page: Page): void {
       granted: consent.granted(),
       decidedAt: known?.decidedAt ?? null,
       hasRecord: Boolean(known?.secret),
+      isSignalled: consent.signal && !consent.granted()[0],
     }
     render(<Settings view={view} onWithdraw={() => page.ask('withdraw')} onChange={() => page.ask('open')} />, root)
   }

@@ -1,0 +1,44 @@
+/**
+ * For a page with an interface of its own: the same rules, gate, sending and cleaning, and nothing on screen. Deciding
+ * methods take the click; `on('ask', …)` says when to ask, `notice()` gives the words that a record cites.
+ */
+import { openDesk } from './decide/desk.js'
+import { createMethods, type Methods } from './loader/methods.js'
+import type { Page, Ui } from './loader/start.js'
+import type { Action, Choices, NoticeRef, SiteConfig } from './wire.js'
+
+export type { Methods } from './loader/methods.js'
+export type { EventName, Heard } from './loader/start.js'
+export type { Choices, Notice, SiteConfig } from './wire.js'
+
+function createUi(page: Page): Ui {
+  const desk = openDesk(page)
+  let notice: NoticeRef | null = null
+  const decide = (action: Action, switches: Choices, event: unknown) => {
+    desk.decide({ action, switches, layer: 'api', offered: [], notice }, event)
+  }
+  const refuse = () => {
+    if (!page.consent.decision()) decide('reject-all', {}, null)
+  }
+  return {
+    ...desk,
+    // There is nothing of ours to open, and nothing to cover.
+    open: () => {},
+    place: () => {},
+    withdraw: refuse,
+    rejectAll: refuse,
+    acceptAll: (event) => decide('accept-all', {}, event),
+    save: (choices, event) => decide('save', choices, event),
+  }
+}
+
+/** As `createConsent` of `@avow/sdk`, without an interface. */
+export const createConsent = <const Site extends SiteConfig>(
+  site: Site,
+  base?: string,
+): Methods<Site['categories'][number]> =>
+  createMethods(site, base, {
+    ui: async () => ({ createUi }),
+    settings: async () => ({ defineSettings: () => {} }),
+    account: () => import('./decide/identify.js'),
+  })

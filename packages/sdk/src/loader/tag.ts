@@ -1,0 +1,17 @@
+/** The script tag: the configuration that the server put in front of this file, and where the others are. */
+import type { SiteConfig } from '../wire.js'
+import { attempt } from './attempt.js'
+import { serve } from './serve.js'
+import type { Signals } from './start.js'
+
+/** Put in front by the server that served this file, in the same answer; so it is trusted as this file is. */
+declare const avowSite: SiteConfig
+
+export function serveTag(signals?: Signals): void {
+  attempt(() => {
+    const { src, nonce } = document.currentScript as HTMLScriptElement
+    const [base] = src.split('/v1/sites/') as [string]
+    // Without a configuration this throws the variable's name, which is what has to be looked into.
+    serve(avowSite, base, nonce, (file: 'ui' | 'settings' | 'account') => import(`${base}/${avowSite[file]}`), signals)
+  })
+}

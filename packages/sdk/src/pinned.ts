@@ -1,0 +1,32 @@
+/**
+ * The script tag's other entry: one file with all of it inside, which never changes under its name, so that a page can pin
+ * it by hash (`integrity`). What the site says is told by attributes of the tag: `data-site`, then its server is asked, at
+ * `data-base` or where this file came from; or `data-config`, JSON or `#id` of a script that holds it, and no server.
+ */
+import { createAccount } from './decide/identify.js'
+import { attempt } from './loader/attempt.js'
+import { parseSite } from './loader/config.js'
+import { serve } from './loader/serve.js'
+import { tellSignals } from './loader/signals.js'
+import type { Files } from './loader/start.js'
+import { createUi } from './ui/mount.js'
+import { defineSettings } from './ui/settings/mount.js'
+
+const inside = { ui: { createUi }, settings: { defineSettings }, account: { createAccount } }
+const files = (async (file: keyof typeof inside) => inside[file]) as Files
+
+attempt(() => {
+  const tag = document.currentScript as HTMLScriptElement
+  const { site, config, base } = tag.dataset
+  if (config) {
+    const text = config.startsWith('#') ? document.querySelector(config)!.textContent! : config
+    serve(parseSite(JSON.parse(text)), '', tag.nonce, files, tellSignals)
+    return
+  }
+  const address = base ?? new URL('.', tag.src).href.slice(0, -1)
+  fetch(`${address}/v1/sites/${site}/config`)
+    .then((answer) => answer.json())
+    .then((answer) => serve(parseSite(answer), address, tag.nonce, files, tellSignals))
+    // Without its configuration nothing is granted and nobody is asked; the page runs on.
+    .catch((problem) => console.error('avow:', problem))
+})

@@ -1,0 +1,68 @@
+/**
+ * Where a frame or an image is held, a box of its size says so and offers the choice. What is held is let go by the
+ * gate; here it is only covered and uncovered.
+ */
+import { render } from 'preact'
+import { attempt } from '../loader/attempt.js'
+import type { Notice } from '../wire.js'
+import { placeStyles } from './styles.js'
+
+export interface Places {
+  /** Covers all that is held and not covered yet. */
+  place(notice: Notice, granted: readonly string[]): void
+  /** Uncovers what has been granted since. */
+  update(granted: readonly string[]): void
+}
+
+/** A held element without a size of its own still has room for a sentence and a button. */
+const smallest = { width: 240, height: 120 }
+
+export function createPlaces(onAllow: (category: string, event: Event) => void): Places {
+  const covers = new Map<HTMLElement, { cover: HTMLElement; display: string }>()
+
+  function cover(element: HTMLElement, { words, categories, language }: Notice): void {
+    const category = categories.find(({ id }) => id === element.dataset.avow)
+    // A category that the policy doesn't know can't be granted, so nothing is offered.
+    if (!category) return
+    const { offsetWidth, offsetHeight } = element
+    const made = document.createElement('avow-held')
+    made.lang = language
+    // Set one by one, which a style policy allows; an attribute it would not.
+    made.style.width = `${offsetWidth || smallest.width}px`
+    made.style.height = `${Math.max(offsetHeight, smallest.height)}px`
+    const root = made.attachShadow({ mode: 'open' })
+    root.adoptedStyleSheets = [placeStyles()]
+    render(
+      <section class="card" aria-label={category.title}>
+        <p>{words.heldText.replace('{category}', category.title)}</p>
+        <button type="button" onClick={(event) => onAllow(category.id, event)}>
+          {words.heldAllow}
+        </button>
+      </section>,
+      root,
+    )
+    covers.set(element, { cover: made, display: element.style.display })
+    element.before(made)
+    element.style.display = 'none'
+  }
+
+  function update(granted: readonly string[]): void {
+    for (const [element, { cover, display }] of covers) {
+      if (element.isConnected && !granted.includes(element.dataset.avow!)) continue
+      covers.delete(element)
+      cover.remove()
+      element.style.display = display
+    }
+  }
+
+  return {
+    update,
+    place(notice, granted) {
+      update(granted)
+      for (const element of document.querySelectorAll<HTMLElement>('[data-avow-src]:not([src])')) {
+        // A page that forbids even this is left as it is.
+        if (!covers.has(element) && !granted.includes(element.dataset.avow!)) attempt(() => cover(element, notice))
+      }
+    },
+  }
+}
