@@ -347,21 +347,72 @@ describe('what a page loads', () => {
       maxAgeDays: 180,
       ui: 'avow-ui.abc123.js',
       settings: 'avow-settings.def456.js',
+      account: 'avow-account.789abc.js',
     })
+  })
+
+  test('the configuration has what the operator has set, and nothing of what is left out', async () => {
+    const set = {
+      domain: 'shop.example',
+      gpc: 'ask',
+      reload: 'never',
+      refusalId: true,
+      page: true,
+      consentMode: { analytics: ['analytics_storage', 'functionality_storage'] },
+    } as const
+    const configOf = async (world: Parameters<typeof testWorld>[0]) => {
+      const { avow } = await testWorld(world)
+      return (await avow.app.request(`/v1/sites/${SITE}/config`)).json()
+    }
+    const plain = await configOf({ page: { refusalId: false, page: false } })
+    expect(plain).toEqual(await configOf({}))
+    for (const key of [...Object.keys(set), 'crossDevice']) expect(plain).not.toHaveProperty(key)
+    expect(await configOf({ page: set, policy: testPolicy({ crossDevice: true }) })).toEqual({
+      ...plain,
+      ...set,
+      crossDevice: true,
+      policy: expect.anything(),
+    })
+  })
+
+  test('a server whose options contradict each other doesn’t start, and writes nothing', async () => {
+    const storage = createMemoryStorage()
+    const refused: [options: Parameters<typeof testWorld>[0], message: string][] = [
+      [{ page: { domain: 'other.example' } }, 'sites.shop.domain: expected one that shop.example'],
+      [{ page: { consentMode: { ads: ['analytics_storage'] } } }, 'sites.shop.consentMode.ads'],
+      [{ publicUrl: 'shop.example' }, 'publicUrl: expected an http(s) address'],
+    ]
+    for (const [options, message] of refused) await expect(testWorld({ storage, ...options })).rejects.toThrow(message)
+    expect(await storage.logs()).toEqual([])
+  })
+
+  test('the configuration alone is what stands in front of the loader, kept as briefly', async () => {
+    const { avow } = await testWorld()
+    const script = await (await avow.app.request(`/v1/sites/${SITE}/avow.js`)).text()
+    const response = await avow.app.request(`/v1/sites/${SITE}/config`)
+    expect(response.headers.get('cache-control')).toBe('public, max-age=300')
+    expect(script.startsWith(`{const avowSite=${await response.text()};\n`)).toBe(true)
+    await expectProblem(await avow.app.request('/v1/sites/nobody/config'), 404, 'not-found', 'site')
   })
 
   test('an unchanged file is not sent again', async () => {
     const { avow } = await testWorld()
-    for (const path of [`/v1/sites/${SITE}/avow.js`, `/v1/sites/${SITE}/notice?lang=de`, '/avow-ui.abc123.js']) {
+    const paths = ['avow.js', 'config', 'notice?lang=de'].map((path) => `/v1/sites/${SITE}/${path}`)
+    for (const path of [...paths, '/avow-ui.abc123.js', '/avow.0.1.0.js']) {
       const first = await avow.app.request(path)
       const again = await avow.app.request(path, { headers: { 'if-none-match': first.headers.get('etag')! } })
       expect([again.status, await again.text()]).toEqual([304, ''])
     }
   })
 
-  test('hashed files may be kept for ever', async () => {
+  test('files named by their hash or their version may be kept for ever, and used from any page', async () => {
     const { avow } = await testWorld()
-    expect((await avow.app.request('/avow-settings.def456.js')).headers.get('cache-control')).toContain('immutable')
+    for (const name of ['avow-ui.abc123.js', 'avow-settings.def456.js', 'avow-account.789abc.js', 'avow.0.1.0.js']) {
+      const { headers } = await avow.app.request(`/${name}`)
+      expect(headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
+      expect(headers.get('access-control-allow-origin')).toBe('*')
+      expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
+    }
   })
 
   test('the notice speaks the language asked for, or its first subtag, or the policy’s own', async () => {

@@ -5,6 +5,7 @@ import type { KeyEnv } from './middleware/api-key.js'
 import { createClientAddress } from './middleware/client-address.js'
 import { rateLimit } from './middleware/rate-limit.js'
 import { inputErrorOf, notFound, problemAnswer } from './problem.js'
+import { activityRoutes } from './routes/activity.js'
 import { auditRoutes } from './routes/audit.js'
 import { consentRoutes } from './routes/consents.js'
 import { docsRoutes } from './routes/docs.js'
@@ -60,8 +61,10 @@ export function createApp(parts: AppParts): App {
   const origins = new Set([...sites.values()].flatMap((site) => [...site.origins]))
   const addPublic = (app: OpenAPIHono<KeyEnv>) => {
     app.use('/v1/consents', allowOrigins(origins))
+    app.use('/v1/activity', allowOrigins(origins))
     scriptRoutes(app, sites, scripts)
     consentRoutes(app, sites, now)
+    activityRoutes(app, sites, now)
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
     auditRoutes(app, sites, keys, now)

@@ -28,9 +28,17 @@ test('a configuration reads its policies from beside itself, and keeps logs priv
   expect(config.sites[0]).toMatchObject({ site: 'shop', publicLog: false, policy: { version: '2026-04' } })
 })
 
+test('how the pages of a site behave is read as it stands', () => {
+  const page = { domain: 'shop.example', gpc: 'ask', consentMode: { analytics: ['analytics_storage'] }, page: true }
+  expect(readConfig(configFile({ sites: [{ ...site, ...page }] }), ENV).sites[0]).toMatchObject(page)
+})
+
 test('a mistake in the configuration is named by its key', () => {
   expect(() => readConfig(configFile({ sites: [{ ...site, colour: 1 }] }), ENV)).toThrow('sites.0')
   expect(() => readConfig(configFile({ sites: [] }), ENV)).toThrow('sites')
+  expect(() => readConfig(configFile({ sites: [{ ...site, gpc: 'obey' }] }), ENV)).toThrow(
+    'sites.0.gpc: expected "ask"',
+  )
   expect(() => readConfig(configFile({ sites: [{ ...site, policy: 'nowhere.json' }] }), ENV)).toThrow('nowhere.json')
   expect(() => readConfig('/nowhere/avow.json', ENV)).toThrow('/nowhere/avow.json')
 })

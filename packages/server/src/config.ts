@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
+import { type PageOptions, pageOptionFields } from './consent/page-options.js'
 import { type Policy, parsePolicy } from './consent/policy.js'
 import type { Witnessing } from './outsiders.js'
 import { InputError } from './problem.js'
 import { parseKeys } from './vault/keyring.js'
 import { parseWitnessPolicy, type WitnessPolicy } from './verify/policy.js'
 
-export interface SiteOptions {
+export interface SiteOptions extends PageOptions {
   /** Names the site in addresses and in the log: lower-case letters, digits, hyphens. */
   readonly site: string
   readonly policy: Policy
@@ -141,6 +142,7 @@ const siteFile = z.strictObject({
   policy: z.string().min(1),
   origins: z.array(z.url()).min(1),
   publicLog: z.boolean().default(false),
+  ...pageOptionFields,
 })
 const configFile = z.strictObject({ sites: z.array(siteFile).min(1) })
 

@@ -9,6 +9,7 @@ export {
   readPolicy,
   type SiteOptions,
 } from './config.js'
+export type { PageOptions } from './consent/page-options.js'
 export { type Avow, type AvowOptions, createAvow, VERSION } from './main.js'
 export { SCOPES, type Scope } from './middleware/api-key.js'
 export { InputError } from './problem.js'

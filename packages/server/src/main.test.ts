@@ -25,7 +25,14 @@ const open = (folder: string, more: Partial<AvowOptions> = {}) =>
     seedOf: () => new Uint8Array(32).fill(9),
     log: () => {},
     storage: createMemoryStorage(),
-    scripts: { loader: '', ui: ['ui.js', ''], settings: ['settings.js', ''] },
+    scripts: {
+      loader: '',
+      signals: '',
+      ui: ['ui.js', ''],
+      settings: ['settings.js', ''],
+      account: ['account.js', ''],
+      pinned: ['pinned.js', ''],
+    },
     ...more,
   })
 

@@ -5,6 +5,7 @@ import { labels } from '@avow/sdk/labels'
 import type { Notice } from '@avow/sdk/wire'
 import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
+import { parsePageOptions, type SetPageOptions } from './consent/page-options.js'
 import { noticesOf, type Policy, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
 import { epochsOf, isUnbegun, openEpochs } from './ledger/epoch.js'
 import { type Escrow, escrowedLogs, openFileEscrow, originOf } from './ledger/escrow.js'
@@ -13,6 +14,7 @@ import type { Ledger } from './ledger/ledger.js'
 import { createSigner } from './ledger/signer.js'
 import { createApiKey, type Scope } from './middleware/api-key.js'
 import { type Outside, type Outsiders, realOutside, startOutsiders, type Witnessing } from './outsiders.js'
+import { InputError } from './problem.js'
 import { readScripts, type Scripts } from './routes/script.js'
 import type { Site } from './routes/site.js'
 import { readSeed, requireSigningKey, seedFile } from './signing-key.js'
@@ -90,11 +92,15 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
     await storage.close()
   }
   try {
+    if (!/^https?:\/\//.test(options.publicUrl) || !URL.canParse(options.publicUrl))
+      throw new InputError('publicUrl', 'an http(s) address, path included: https://dash.example/_avow')
+    // Every site, before anything is written for one of them.
+    const wanted = options.sites.map((site) => checkSite(site, options.publicUrl))
     const keyring = createKeyring(options.keys)
     // First of all: with the wrong key, or beside another vault, nothing may be written for any site.
     await openVault(storage, keyring)
     const sites = new Map<string, Site>()
-    for (const one of options.sites) {
+    for (const one of wanted) {
       const { site, outsiders: held } = await openSite(options, one, storage, keyring, escrows, now)
       sites.set(site.name, site)
       outsiders.push(held)
@@ -137,15 +143,26 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
   }
 }
 
+/** A site's options once they are checked. */
+interface CheckedSite extends Pick<SiteOptions, 'site' | 'origins' | 'publicLog' | 'policy'> {
+  readonly page: SetPageOptions
+}
+
+function checkSite(one: AvowOptions['sites'][number], publicUrl: string): CheckedSite {
+  const { site, origins, publicLog } = one
+  const policy = parsePolicy(one.policy)
+  return { site, origins, publicLog, policy, page: parsePageOptions(site, one, policy, publicUrl) }
+}
+
 async function openSite(
   options: AvowOptions,
-  site: AvowOptions['sites'][number],
+  site: CheckedSite,
   storage: Storage,
   keyring: Keyring,
   escrows: Escrow[],
   now: () => number,
 ): Promise<{ site: Site; outsiders: Outsiders }> {
-  const policy = parsePolicy(site.policy)
+  const { policy } = site
   const blind = await openBlinder(storage, site.site, keyring)
   const logs = await openLogs(options, site.site, storage, keyring, escrows, now)
   const [ledger] = logs.values()
@@ -175,6 +192,7 @@ async function openSite(
       blind,
       origins: new Set(site.origins),
       publicLog: site.publicLog,
+      page: site.page,
     },
     outsiders,
   }

@@ -16,7 +16,7 @@ export const PROBLEMS = {
   conflict: [409, 'Another submission with this id was recorded before'],
   erased: [410, 'The record was erased'],
   'origin-refused': [403, 'The page asking is not on the list of the site'],
-  unauthorized: [401, 'A valid API key is needed'],
+  unauthorized: [401, 'What would show who is asking is missing or not valid'],
   forbidden: [403, 'The API key does not reach this far'],
   'not-found': [404, 'There is nothing here'],
   'rate-limited': [429, 'Too many requests from this address'],

@@ -1,6 +1,7 @@
 /** A small world for the tests: a site with a policy in two languages, in memory, with a clock that is set by hand. */
 import { randomBytes } from 'node:crypto'
 import type { PolicyRef, SubmissionAnswer } from '@avow/sdk/wire'
+import type { PageOptions } from './consent/page-options.js'
 import type { Policy } from './consent/policy.js'
 import { createMemoryEscrow } from './ledger/escrow.js'
 import { type AvowOptions, createAvow } from './main.js'
@@ -65,22 +66,27 @@ export const testPolicy = (more: Partial<Policy> = {}): Policy => ({
 
 const scripts = {
   loader: 'avowSite;',
+  signals: 'avowSite;',
   ui: ['avow-ui.abc123.js', 'export const ui = 1'],
   settings: ['avow-settings.def456.js', 'export const settings = 1'],
+  account: ['avow-account.789abc.js', 'export const account = 1'],
+  pinned: ['avow.0.1.0.js', 'avow'],
 } as const
 
 interface WorldOptions extends Partial<AvowOptions> {
   policy?: Policy
+  /** How the site's pages behave. */
+  page?: PageOptions
 }
 
-export async function testWorld({ policy = testPolicy(), ...options }: WorldOptions = {}) {
+export async function testWorld({ policy = testPolicy(), page = {}, ...options }: WorldOptions = {}) {
   const clock = { now: Date.parse('2026-11-23T10:00:00Z') }
   const logged: string[] = []
   const storage: Storage = options.storage ?? createMemoryStorage()
   const avow = await createAvow({
     data: 'memory',
     publicUrl: 'https://shop.example/_avow',
-    sites: [{ site: SITE, policy, origins: [PAGE_ORIGIN], publicLog: true }],
+    sites: [{ site: SITE, policy, origins: [PAGE_ORIGIN], publicLog: true, ...page }],
     rateLimit: null,
     keys: [new Uint8Array(32).fill(3)],
     escrowOf: createMemoryEscrow,
@@ -122,9 +128,15 @@ export async function testWorld({ policy = testPolicy(), ...options }: WorldOpti
     })
   const consent = async (more: Record<string, unknown> = {}): Promise<SubmissionAnswer> =>
     (await post(submission(more))).json()
+  /** The daily ping, with the secret where there is one. */
+  const activity = (secret: string | null, headers: Record<string, string> = {}, site = SITE) =>
+    avow.app.request(`/v1/activity?site=${site}`, {
+      method: 'POST',
+      headers: { origin: PAGE_ORIGIN, ...(secret === null ? {} : { authorization: `Avow ${secret}` }), ...headers },
+    })
   const audit = (path: string, token = key) =>
     avow.app.request(`/v1/audit${path}`, { headers: { authorization: `Bearer ${token}` } })
-  return { avow, storage, clock, logged, key, notice, submission, post, consent, audit }
+  return { avow, storage, clock, logged, key, notice, submission, post, consent, activity, audit }
 }
 
 /** A UUIDv7 of this instant, told apart by `count` (RFC 9562 §5.7). */

@@ -6,6 +6,7 @@ import type { Labels, Notice, PolicyRef, SiteConfig } from '@avow/sdk/wire'
 import { z } from '@hono/zod-openapi'
 import { InputError } from '../problem.js'
 import { canonicalText, hashDocument } from './document.js'
+import type { SetPageOptions } from './page-options.js'
 
 const text = z.string().min(1).max(4000)
 const language = z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/)
@@ -231,8 +232,12 @@ export class PolicyBook {
     )
   }
 
-  /** What every page of the site must know before anybody decides. */
-  siteConfig(site: string, files: { ui: string; settings: string; account: string }): SiteConfig {
+  /** What every page of the site must know before anybody decides. Every page pays for it, so it has only what is set. */
+  siteConfig(
+    site: string,
+    files: Pick<SiteConfig, 'ui' | 'settings' | 'account'>,
+    options: SetPageOptions,
+  ): SiteConfig {
     const categories = optionalCategories(this.current)
     return {
       site,
@@ -246,6 +251,8 @@ export class PolicyBook {
       inactivityDays: this.current.inactivityDays,
       maxAgeDays: this.current.maxAgeDays,
       ...files,
+      ...(this.current.crossDevice ? { crossDevice: true } : {}),
+      ...options,
     }
   }
 }

@@ -13,7 +13,7 @@ const hashSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'a base64url SHA-256'
 export const uuidv7 = z
   .string()
   .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'a lower-case UUIDv7')
-const browserAction = z.enum(['accept-all', 'reject-all', 'save', 'withdraw'])
+const browserAction = z.enum(['accept-all', 'reject-all', 'save', 'withdraw', 'link'])
 
 /** Looked at before `z.record` reads it, which passes over `__proto__` in silence. */
 const choicesSchema = z
@@ -21,19 +21,23 @@ const choicesSchema = z
   .pipe(z.record(categoryName, z.boolean()))
   .openapi({ type: 'object', additionalProperties: { type: 'boolean' } })
 
+/** 16 bytes are 22 characters, of which the last carries two bits only. */
+const SECRET = /^[A-Za-z0-9_-]{21}[AQgw]$/
+
+export const isSecret = (text: string): boolean => SECRET.test(text)
+
 /** `POST /v1/consents`. */
 export const submissionSchema = z
   .strictObject({
     id: uuidv7,
     site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'the name of a site'),
-    // 16 bytes are 22 characters, of which the last carries two bits only.
-    secret: z.string().regex(/^[A-Za-z0-9_-]{21}[AQgw]$/, '16 bytes in base64url'),
+    secret: z.string().regex(SECRET, '16 bytes in base64url'),
     action: browserAction,
     choices: choicesSchema,
     policy: z.strictObject({ version: z.string().min(1).max(32), hash: hashSchema }),
     notice: z.strictObject({ hash: hashSchema, language: z.string().min(2).max(35) }),
     ui: z.string().regex(/^[\w-]{1,64}$/, 'the hash in the name of the UI file'),
-    layer: z.enum(['banner', 'preferences', 'settings', 'api']),
+    layer: z.enum(['banner', 'preferences', 'settings', 'placeholder', 'api']),
     offered: z.array(browserAction).max(4),
     decidedAt: z.iso.datetime(),
     ageMs: z.number().min(0).max(Number.MAX_SAFE_INTEGER),

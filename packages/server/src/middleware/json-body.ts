@@ -1,7 +1,7 @@
-/** Bodies: JSON only, and no larger than the route takes. */
+/** Bodies: JSON only, and no larger than the route takes; or none. */
 import type { Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import { Refusal } from '../problem.js'
+import { InputError, Refusal } from '../problem.js'
 
 /** A submission is under 1 KiB; the rest is room for sites with many categories. */
 export const BODY_LIMIT_BYTES = 16 * 1024
@@ -11,6 +11,21 @@ export async function readJson(c: Context): Promise<unknown> {
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json')
     throw new Refusal('unsupported-media-type', 'send the body as application/json', { field: 'content-type' })
+  const text = await readText(c)
+  try {
+    return JSON.parse(text)
+  } catch {
+    // What is wrong with it, the parser says with the text, which is not to be repeated.
+    throw new Refusal('malformed-json', 'the body could not be read as JSON', { field: 'body' })
+  }
+}
+
+/** Reads what should be no body. Throws a `Refusal` for more than the limit, and an `InputError` for any other. */
+export async function requireNoBody(c: Context): Promise<void> {
+  if (c.req.header('content-length') !== '0' && (await readText(c)) !== '') throw new InputError('body', 'none')
+}
+
+async function readText(c: Context): Promise<string> {
   const length = c.req.header('content-length')
   let text = ''
   const read = async () => {
@@ -20,12 +35,7 @@ export async function readJson(c: Context): Promise<unknown> {
   if (length === undefined) await limitStream(c, read)
   else if (Number(length) <= BODY_LIMIT_BYTES) await read()
   else refuse()
-  try {
-    return JSON.parse(text)
-  } catch {
-    // What is wrong with it, the parser says with the text, which is not to be repeated.
-    throw new Refusal('malformed-json', 'the body could not be read as JSON', { field: 'body' })
-  }
+  return text
 }
 
 function refuse(): never {

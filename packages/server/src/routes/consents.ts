@@ -24,6 +24,7 @@ import {
   type LinkedRecord,
   openLinked,
   recordsBeside,
+  refuseOrigin,
   type Site,
   type Sites,
   siteOf,
@@ -115,10 +116,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
   app.post(route.path, async (c) => {
     const submission = parseSubmission(await readJson(c))
     const site = siteOf(sites, submission.site)
-    const origin = c.req.header('origin')
-    // Browsers name the page's origin in every POST. What comes without one is no page, and could name any.
-    if (origin !== undefined && !site.origins.has(origin))
-      throw new Refusal('origin-refused', 'add the origin to the list of the site')
+    refuseOrigin(site, c.req.header('origin'))
     const policy = checkSubmission(submission, site.book)
     const subject = subjectOf(site.name, submission.secret)
     await checkPrevious(site, submission.previous, subject)

@@ -1,4 +1,4 @@
-/** What a page loads: the loader with the site's configuration in front, the UI and settings files, notices and the policy. */
+/** What a page loads: the loader with the site's configuration in front, the files it asks for, notices and the policy. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -13,17 +13,30 @@ import { type Sites, siteOf } from './site.js'
 /** The SDK's built files. */
 export interface Scripts {
   readonly loader: string
+  /** The loader of a site with a `consentMode`. */
+  readonly signals: string
   /** Name, with its hash, and content. */
   readonly ui: readonly [name: string, content: string]
   readonly settings: readonly [name: string, content: string]
+  readonly account: readonly [name: string, content: string]
+  /** All of them in one file, named by the version, for pages that pin it by its hash. */
+  readonly pinned: readonly [name: string, content: string]
 }
 
 /** Reads the files that the installed SDK was built to. Throws, saying what to run, where it wasn't built. */
 export function readScripts(): Scripts {
   const manifestFile = createRequire(import.meta.url).resolve('@avow/sdk/manifest.json')
   const read = (name: string) => readFileSync(path.join(path.dirname(manifestFile), name), 'utf8')
-  const { loader, ui, settings } = JSON.parse(readFileSync(manifestFile, 'utf8'))
-  return { loader: read(loader), ui: [ui, read(ui)], settings: [settings, read(settings)] }
+  const { loader, signals, ui, settings, account, pinned } = JSON.parse(readFileSync(manifestFile, 'utf8'))
+  const named = (name: string) => [name, read(name)] as const
+  return {
+    loader: read(loader),
+    signals: read(signals),
+    ui: named(ui),
+    settings: named(settings),
+    account: named(account),
+    pinned: named(pinned),
+  }
 }
 
 /** The loader as one file for one site. The block keeps `avowSite` out of the page's globals. */
@@ -45,6 +58,21 @@ const scriptRoute = createRoute({
   request: { params: siteParam },
   responses: {
     200: { description: 'the script', content: { 'text/javascript': { schema: z.string() } } },
+    ...problems('invalid-input', 'not-found'),
+  },
+})
+
+const configRoute = createRoute({
+  method: 'get',
+  path: '/v1/sites/{site}/config',
+  tags: ['page'],
+  summary: 'The configuration of the site, for a loader that is pinned or bundled',
+  request: { params: siteParam },
+  responses: {
+    200: {
+      description: 'the configuration',
+      content: { 'application/json': { schema: z.looseObject({ site: z.string() }) } },
+    },
     ...problems('invalid-input', 'not-found'),
   },
 })
@@ -77,11 +105,13 @@ const policyRoute = createRoute({
 })
 
 export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Scripts): void {
-  const files = { ui: scripts.ui[0], settings: scripts.settings[0], account: '' }
-  const assets = new Map<string, { script: Asset; policy: Asset; notices: Map<string, Asset> }>()
-  for (const [name, { book }] of sites) {
+  const files = { ui: scripts.ui[0], settings: scripts.settings[0], account: scripts.account[0] }
+  const assets = new Map<string, { script: Asset; config: Asset; policy: Asset; notices: Map<string, Asset> }>()
+  for (const [name, { book, page }] of sites) {
+    const config = book.siteConfig(name, files, page)
     assets.set(name, {
-      script: createAsset(siteScript(book.siteConfig(name, files), scripts.loader), JAVASCRIPT, SHORT),
+      script: createAsset(siteScript(config, config.consentMode ? scripts.signals : scripts.loader), JAVASCRIPT, SHORT),
+      config: createAsset(JSON.stringify(config), JSON_TYPE, SHORT),
       policy: createAsset(JSON.stringify(book.current), JSON_TYPE, SHORT),
       notices: new Map(
         book.notices.map((notice) => [notice.hash, createAsset(JSON.stringify(notice), JSON_TYPE, SHORT)]),
@@ -92,12 +122,13 @@ export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Sc
     siteOf(sites, name)
     return assets.get(name)!
   }
-  // A file may be asked for by its name alone: the hash in it says all there is to say.
-  for (const [name, content] of [scripts.ui, scripts.settings]) {
+  // A file may be asked for by its name alone: the hash or the version in it says all there is to say.
+  for (const [name, content] of [scripts.ui, scripts.settings, scripts.account, scripts.pinned]) {
     app.get(`/${name}`, createAsset(content, JAVASCRIPT, IMMUTABLE))
   }
   app.openapi(scriptRoute, (c) => assetsOf(c.req.valid('param').site).script(c))
   // Made ahead, so their types can't be told from a body: `never` stands for the answer that the route describes.
+  app.openapi(configRoute, (c) => assetsOf(c.req.valid('param').site).config(c) as never)
   app.openapi(policyRoute, (c) => assetsOf(c.req.valid('param').site).policy(c) as never)
   app.openapi(noticeRoute, (c) => {
     const { site } = c.req.valid('param')

@@ -1,5 +1,6 @@
 /** A site as the routes know it: its ledger, its published policies, and what lies between the two. */
 
+import type { SetPageOptions } from '../consent/page-options.js'
 import type { PolicyBook } from '../consent/policy.js'
 import { type ConsentRecord, type Evidence, type Identity, toRecord } from '../consent/record.js'
 import type { Ledger, OpenedConsent } from '../ledger/ledger.js'
@@ -22,6 +23,8 @@ export interface Site {
   readonly origins: ReadonlySet<string>
   /** Whether anybody may read the log. */
   readonly publicLog: boolean
+  /** How its pages behave, as far as the operator has set it. */
+  readonly page: SetPageOptions
 }
 
 export type Sites = ReadonlyMap<string, Site>
@@ -31,6 +34,15 @@ export function siteOf(sites: Sites, name: string): Site {
   const site = sites.get(name)
   if (!site) throw new Refusal('not-found', 'no such site here', { field: 'site' })
   return site
+}
+
+/**
+ * Throws a `Refusal` (403) for a page that isn't on the list of the site. Browsers name the page's origin in every POST;
+ * what comes without one is no page, and could name any.
+ */
+export function refuseOrigin(site: Site, origin: string | undefined): void {
+  if (origin !== undefined && !site.origins.has(origin))
+    throw new Refusal('origin-refused', 'add the origin to the list of the site')
 }
 
 /** A record that is linked to a person: none of its parts was erased. */
