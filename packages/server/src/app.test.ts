@@ -456,8 +456,7 @@ describe('publishing a policy', () => {
     const storage = createMemoryStorage()
     const acceptsOf = async (policy: ReturnType<typeof testPolicy>) => {
       const { avow } = await testWorld({ storage, policy })
-      const script = await (await avow.app.request(`/v1/sites/${SITE}/avow.js`)).text()
-      return JSON.parse(/avowSite=(.*);\n/.exec(script)![1]!).accepts
+      return (await (await avow.app.request(`/v1/sites/${SITE}/config`)).json()).accepts
     }
     expect(await acceptsOf(testPolicy())).toEqual(['2026-04'])
     expect(await acceptsOf(testPolicy({ version: '2026-05', material: false }))).toEqual(['2026-04', '2026-05'])
