@@ -128,6 +128,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
       compose: (recordedAt) => ({
         kind: 'consent',
         subject: blinded,
+        account: null,
         ...composeRecord(submission, subject, policy, agent, recordedAt),
       }),
     })
