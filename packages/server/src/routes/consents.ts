@@ -129,7 +129,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
         kind: 'consent',
         subject: blinded,
         account: null,
-        ...composeRecord(submission, subject, policy, agent, recordedAt),
+        ...composeRecord(submission, subject, null, policy, agent, recordedAt),
       }),
     })
     const ledger = site.logs.get(appended.log)!
