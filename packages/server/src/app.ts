@@ -13,6 +13,7 @@ import { healthRoutes } from './routes/health.js'
 import { logRoutes } from './routes/log.js'
 import { type Scripts, scriptRoutes } from './routes/script.js'
 import type { Sites } from './routes/site.js'
+import { stateRoutes } from './routes/state.js'
 import type { KeyStore } from './storage/storage.js'
 
 export interface AppParts {
@@ -65,6 +66,7 @@ export function createApp(parts: AppParts): App {
     scriptRoutes(app, sites, scripts)
     consentRoutes(app, sites, now)
     activityRoutes(app, sites, now)
+    stateRoutes(app, sites, now)
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
     auditRoutes(app, sites, keys, now)
