@@ -28,6 +28,8 @@ export interface Page {
   sending?: AbortController
   /** The words, fetched once. */
   notice(): Promise<Notice>
+  /** Unix milliseconds. */
+  now(): number
   ui(): Promise<Ui>
   ask: Ask
 }
@@ -193,7 +195,7 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
       })
     }
   }
-  const page: Page = { base, prefix, consent, notice, ui, ask }
+  const page: Page = { base, prefix, consent, notice, now: Date.now, ui, ask }
 
   /** Has the UI file ask, send and clean, where there is anything to ask, to send or to clean. */
   const settle = async (own?: boolean) => {
