@@ -1,5 +1,6 @@
 /** The browser stories: the built demo, in the Chromium that is there, two at a time and never a second try. */
 import { defineConfig } from '@playwright/test'
+import { browserArgs } from './e2e/support/ground.js'
 import { findChromium } from './tools/chromium.mjs'
 
 export default defineConfig({
@@ -19,7 +20,7 @@ export default defineConfig({
     launchOptions: {
       executablePath: findChromium(),
       // Chromium's sandbox refuses root, which is what a container runs as.
-      args: ['--no-sandbox', '--disable-background-networking'],
+      args: ['--no-sandbox', '--disable-background-networking', ...browserArgs()],
     },
     trace: 'retain-on-failure',
   },
