@@ -1,6 +1,6 @@
 /** The fault table: whatever breaks, nothing is granted that was not, nothing is lost, and the page goes on unharmed. */
-import type { BrowserContext, Page } from '@playwright/test'
-import { buttons, hostApp, loader, ordinary, stub, tracker } from './pages/parts.js'
+import type { Page } from '@playwright/test'
+import { hostApp, loader, ordinary, stub, tracker } from './pages/parts.js'
 import { freezeAfterClick, killFrozen } from './support/killing.js'
 import type { Host } from './support/world.js'
 import {
@@ -187,17 +187,23 @@ test('429: the submission is kept, waits as long as it is told to, and arrives o
   await expectUnharmed(page)
 })
 
-for (const fault of [{ status: 500 }, { status: 503 }, 'reset', 'lost'] as const) {
-  const name = typeof fault === 'string' ? fault : `POST ${fault.status}`
-  test(`${name}: the choice counts at once, and arrives once, by itself`, async ({ page, world }) => {
+for (const [name, fault] of Object.entries({
+  '500': { status: 500 },
+  '503': { status: 503, headers: { 'retry-after': '1' } },
+  'connection reset': 'reset',
+  'answer lost': 'lost',
+} as const)) {
+  test(`POST ${name}: the choice counts at once, and arrives once, by itself`, async ({ page, world }) => {
     const shop = await world.host()
     await visit(page, shop)
-    world.faults.set('consents', fault, 2)
+    world.faults.set('consents', fault)
     await acceptAll(page).click()
     await expect.poll(() => marks(page)).toEqual(['tracker'])
-    await expect.poll(() => pendingKeys(page)).toHaveLength(1)
+    // Chromium itself asks again where a connection broke that it had used before.
+    await expect.poll(() => world.faults.at('consents').length).toBeGreaterThan(1)
+    expect(await pendingKeys(page)).toHaveLength(1)
     await expectUnharmed(page)
-    await expect.poll(() => world.faults.at('consents').length).toBe(3)
+    world.faults.clear()
     await expectRecorded(page, shop, ['accept-all'])
     expect(new Set(world.faults.at('consents').map(({ body }) => JSON.parse(body).id)).size).toBe(1)
   })
@@ -306,17 +312,15 @@ test.describe('a cookie that is none', () => {
   test('wrongly prefixed: over https only the name that a browser guards counts', async ({ page, world }) => {
     const shop = await world.host()
     const value = `1.1.2026-04.analytics1~maps1.${now}.${now}`
-    await page
-      .context()
-      .addCookies(
-        ['avow', '__Secure-avow'].map((name) => ({
-          name,
-          value,
-          url: shop.url(),
-          secure: true,
-          sameSite: 'Lax' as const,
-        })),
-      )
+    await page.context().addCookies(
+      ['avow', '__Secure-avow'].map((name) => ({
+        name,
+        value,
+        url: shop.url(),
+        secure: true,
+        sameSite: 'Lax' as const,
+      })),
+    )
     await visit(page, shop)
     await expect(acceptAll(page)).toBeVisible()
     await expectNothingGranted(page)
@@ -368,7 +372,6 @@ test.describe('clock ±1 year', () => {
 
 for (const afterMs of [0, 5, 50]) {
   test(`renderer killed ${afterMs} ms after the click: the choice is there, and arrives once`, async ({
-    browser,
     page,
     world,
   }) => {
@@ -380,7 +383,7 @@ for (const afterMs of [0, 5, 50]) {
       .click()
       .catch(() => {})
     const context = page.context()
-    await killFrozen(browser, world)
+    await killFrozen(page, world)
     const next = await context.newPage()
     await visit(next, shop)
     await expect.poll(() => marks(next)).toEqual(['tracker'])

@@ -1,5 +1,5 @@
 /** A renderer that dies, to the millisecond: the page stands still at its time, and is killed while it does. */
-import type { Browser, Page } from '@playwright/test'
+import type { Page } from '@playwright/test'
 import { expect } from '@playwright/test'
 import type { World } from './world.js'
 
@@ -21,11 +21,19 @@ export async function freezeAfterClick(page: Page, delayMs: number): Promise<voi
   )
 }
 
-/** Waits until a page stands still, and kills every renderer of this browser as the system would. */
-export async function killFrozen(browser: Browser, world: World): Promise<void> {
+/** Waits until the page stands still, and kills every renderer of its browser as the system would. */
+export async function killFrozen(page: Page, world: World): Promise<void> {
   await expect.poll(() => world.faults.arrivals.some(({ path }) => path === freezePath)).toBe(true)
-  const session = await browser.newBrowserCDPSession()
-  const { processInfo } = await session.send('SystemInfo.getProcessInfo')
-  for (const { type, id } of processInfo) if (type === 'renderer') process.kill(id, 'SIGKILL')
+  const session = await page.context().browser()!.newBrowserCDPSession()
+  const renderers = async () => {
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+    return processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id)
+  }
+  const killed = await renderers()
+  const crashed = page.waitForEvent('crash')
+  for (const id of killed) process.kill(id, 'SIGKILL')
+  await crashed
+  // Among them is one that stood ready for the next page, which the browser must know to be gone.
+  await expect.poll(async () => (await renderers()).filter((id) => killed.includes(id))).toEqual([])
   await session.detach()
 }
