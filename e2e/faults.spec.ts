@@ -2,6 +2,7 @@
 import type { Page } from '@playwright/test'
 import { hostApp, loader, ordinary, stub, tracker } from './pages/parts.js'
 import { freezeAfterClick, killFrozen } from './support/killing.js'
+import { allBlocked, openOwnBrowser } from './support/own-browser.js'
 import type { Host } from './support/world.js'
 import {
   acceptAll,
@@ -259,6 +260,87 @@ test('withdrawal while the grant’s answer is on its way: it stays a withdrawal
   await expect.poll(() => state(page)).toEqual(none)
   await expect.poll(() => traces(page)).toEqual([])
   await expectNothingGranted(page)
+})
+
+test('storage throws and cookies are off: the choice holds for the page, is sent, and nothing throws', async ({
+  world,
+  witness,
+}, testInfo) => {
+  const shop = await world.host()
+  const own = await openOwnBrowser(testInfo, { preferences: allBlocked })
+  await witness.join(own.context)
+  const page = await own.context.newPage()
+  await visit(page, shop)
+  await expect(acceptAll(page)).toBeVisible()
+  expect(
+    await page.evaluate(() => {
+      // biome-ignore lint/suspicious/noDocumentCookie: whether the browser drops it is what is asked.
+      document.cookie = 'avow=1'
+      try {
+        return `${document.cookie} ${localStorage.length}`
+      } catch (error) {
+        return `${document.cookie} ${(error as DOMException).name}`
+      }
+    }),
+    'this browser keeps nothing',
+  ).toBe(' SecurityError')
+  expect(await marks(page)).toEqual([])
+
+  await acceptAll(page).click()
+  await expect.poll(() => shop.records()).toMatchObject([{ action: 'accept-all' }])
+  expect(await state(page)).toEqual(all)
+  await expectUnharmed(page)
+  // The tracker of the stories touches the storage without a thought, as they do.
+  await witness.expect(/exception: .*localStorage/)
+
+  await page.getByRole('button', { name: 'Withdraw' }).click()
+  await expect.poll(() => state(page).catch(() => all)).not.toEqual(all)
+  await expect.poll(async () => (await shop.records()).map(({ action }) => action)).toEqual(['accept-all', 'withdraw'])
+  await visit(page, shop, '/next')
+  await expect(acceptAll(page)).toBeVisible()
+  expect(await marks(page)).toEqual([])
+  await own.close()
+})
+
+test('cookies off, storage on: nothing is granted on the next page, and what was chosen arrives once', async ({
+  page,
+  world,
+}) => {
+  const shop = await world.host()
+  await page.addInitScript(() => {
+    Object.defineProperty(Document.prototype, 'cookie', { get: () => '', set: () => {} })
+  })
+  await visit(page, shop)
+  await acceptAll(page).click()
+  await expect.poll(() => state(page)).toEqual(all)
+  await expectRecorded(page, shop, ['accept-all'])
+  await visit(page, shop, '/next')
+  await expect(acceptAll(page)).toBeVisible()
+  expect(await marks(page)).toEqual([])
+  expect(await state(page)).toBeUndefined()
+  await expect.poll(() => traces(page)).toEqual([])
+})
+
+test('storage throws, cookies on: the choice holds, and is sent from this page', async ({ page, world, witness }) => {
+  const shop = await world.host()
+  await page.addInitScript(() => {
+    for (const name of ['localStorage', 'sessionStorage']) {
+      Object.defineProperty(window, name, {
+        get() {
+          throw new DOMException('denied', 'SecurityError')
+        },
+      })
+    }
+  })
+  await visit(page, shop)
+  await acceptAll(page).click()
+  await expect.poll(() => shop.records()).toMatchObject([{ action: 'accept-all' }])
+  await witness.expect(/exception: denied/)
+  await page.reload()
+  await expect.poll(() => state(page)).toEqual(all)
+  await witness.expect(/exception: denied/)
+  await expectUnharmed(page)
+  await expect(acceptAll(page)).toHaveCount(0)
 })
 
 test.describe('a cookie that is none', () => {
