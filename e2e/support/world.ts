@@ -239,9 +239,13 @@ export class World {
       headers: request.headers,
       body,
       atMs: performance.now(),
+      doneMs: null as number | null,
       status: null as number | null,
     }
     if (arrival.method !== 'OPTIONS') this.faults.arrivals.push(arrival)
+    response.once('close', () => {
+      arrival.doneMs = performance.now()
+    })
     const send = (status: number, headers: Record<string, string | string[]>, bytes: Uint8Array | string) => {
       if (response.destroyed) return
       arrival.status = status
