@@ -43,7 +43,7 @@ async function grantOnItsWay(page: Page, host: Host, world: World) {
   return answer
 }
 
-test.describe('a withdrawal made while the grant’s answer is still on its way stays a withdrawal: in the jar, in every tab, after reload', () => {
+test.describe('A withdrawal made while the grant’s answer is still on its way stays a withdrawal: in the jar, in every tab, after reload.', () => {
   for (const where of [
     {},
     { plain: true },
@@ -59,6 +59,12 @@ test.describe('a withdrawal made while the grant’s answer is still on its way 
       await Promise.all([page.waitForEvent('load'), withdraw(page).click()])
       answer.release()
       await expect.poll(() => shop.records()).toHaveLength(2)
+      if (!('apart' in where) || 'site' in where) {
+        const [late] = world.faults.at('consents')
+        expect(late!.setCookie.join(), 'the late answer brings the grant back into the jar').toContain(
+          '.analytics1~maps1.',
+        )
+      }
       await expectWithdrawn(shop, page)
     })
 

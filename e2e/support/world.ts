@@ -240,15 +240,18 @@ export class World {
       body,
       atMs: performance.now(),
       doneMs: null as number | null,
+      setCookie: [] as string[],
       status: null as number | null,
     }
     if (arrival.method !== 'OPTIONS') this.faults.arrivals.push(arrival)
     response.once('close', () => {
-      arrival.doneMs = performance.now()
+      arrival.doneMs ??= performance.now()
     })
     const send = (status: number, headers: Record<string, string | string[]>, bytes: Uint8Array | string) => {
       if (response.destroyed) return
       arrival.status = status
+      arrival.doneMs = performance.now()
+      arrival.setCookie.push(...[headers['set-cookie'] ?? []].flat())
       response.writeHead(status, headers)
       response.end(bytes)
     }
