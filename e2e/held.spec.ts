@@ -176,13 +176,13 @@ test('Under a nonce policy a held script without the page’s nonce does not run
   await page.goto(shop.page('/', parts))
   await acceptAll(page).click()
   await expect.poll(() => marks(page)).toEqual(['good'])
-  await witness.expect(/avow: no nonce, not run/, 4)
+  await witness.expect(/avow: no nonce/, 4)
   await witness.expect(/avow: only http\(s\)/, 3)
   for (const element of await page.locator('iframe, img').all()) expect(await element.getAttribute('src')).toBeNull()
   // Said once, not with each look at the page.
   await page.evaluate(() => document.body.append('more'))
   await withdraw(await reloaded(page, shop.page('/', [...parts, buttons])))
-  await witness.expect(/avow: no nonce, not run/, 4)
+  await witness.expect(/avow: no nonce/, 4)
   await witness.expect(/avow: only http\(s\)/, 3)
 })
 
@@ -230,7 +230,6 @@ test.describe('templates', () => {
       await expect(page.locator('#inside')).toHaveCount(0)
       await expect(page.locator('#other')).toHaveCount(0)
     }
-    expect(await page.locator('template').evaluateAll((all) => all.map((one) => one.getHTML()))).toEqual(['', ''])
     expect(
       await page
         .locator('template')

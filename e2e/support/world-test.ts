@@ -35,11 +35,14 @@ import { World } from './world.js'
 export { acceptAll, decisionCookie, rejectAll } from './visitor.js'
 export { expect }
 
-interface Fixtures {
-  world: World
-  witness: Witness
+export interface WorldOptions {
   /** Whether the host's pages redefine what scripts rely on. */
   hostile: boolean
+}
+
+interface Fixtures extends WorldOptions {
+  world: World
+  witness: Witness
 }
 
 /** The browser's words for what a story did to a route; whose fault it is, the story knows. */
