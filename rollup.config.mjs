@@ -139,17 +139,17 @@ const webHash = {
 }
 
 export const builds = {
-  // Every page: the script tag fetches this one file, with the site's configuration put in front by the server.
+  // Every page: the script tag fetches this one file, which the server wraps into a function of the site's configuration.
   loader: {
     input: `${sdk}/script.ts`,
-    output: { file: `${sdkDist}/avow.js`, format: 'iife' },
+    output: { file: `${sdkDist}/avow.js`, format: 'es' },
     plugins: [strip([sdk], 'ES2020'), squeeze({ unsafe_arrows: true }), hashed('loader', /^$/)],
   },
 
   // Every page of a site that has something to tell Google: the same, with Consent Mode.
   signals: {
     input: `${sdk}/script-signals.ts`,
-    output: { file: `${sdkDist}/avow-signals.js`, format: 'iife' },
+    output: { file: `${sdkDist}/avow-signals.js`, format: 'es' },
     plugins: [strip([sdk], 'ES2020'), squeeze({ unsafe_arrows: true }), hashed('signals', /^$/)],
   },
 

@@ -11,9 +11,9 @@ export type { Methods } from './loader/methods.js'
 export type { EventName, Heard } from './loader/start.js'
 export type { Choices, Notice, SiteConfig } from './wire.js'
 
-function createUi(page: Page): Ui {
+function create(page: Page): Ui {
   const desk = openDesk(page)
-  let notice: NoticeRef | null = null
+  const notice: NoticeRef | null = null
   const decide = (action: Action, switches: Choices, event: unknown) => {
     desk.decide({ action, switches, layer: 'api', offered: [], notice }, event)
   }
@@ -38,7 +38,7 @@ export const createConsent = <const Site extends SiteConfig>(
   base?: string,
 ): Methods<Site['categories'][number]> =>
   createMethods(site, base, {
-    ui: async () => ({ createUi }),
-    settings: async () => ({ defineSettings: () => {} }),
+    ui: async () => ({ create }),
+    settings: async () => ({ create: () => {} }),
     account: () => import('./decide/identify.js'),
   })

@@ -2,8 +2,8 @@
 import { createMethods, type Methods } from './loader/methods.js'
 import type { SiteConfig } from './wire.js'
 
-export type { EventName, Heard } from './loader/start.js'
 export type { Methods } from './loader/methods.js'
+export type { EventName, Heard } from './loader/start.js'
 export type { Action, Choices, ConsentType, Notice, SiteConfig, Submission, SubmissionAnswer } from './wire.js'
 
 /**

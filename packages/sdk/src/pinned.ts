@@ -3,16 +3,17 @@
  * it by hash (`integrity`). What the site says is told by attributes of the tag: `data-site`, then its server is asked, at
  * `data-base` or where this file came from; or `data-config`, JSON or `#id` of a script that holds it, and no server.
  */
-import { createAccount } from './decide/identify.js'
+import * as account from './decide/identify.js'
 import { attempt } from './loader/attempt.js'
 import { parseSite } from './loader/config.js'
 import { serve } from './loader/serve.js'
 import { tellSignals } from './loader/signals.js'
 import type { Files } from './loader/start.js'
-import { createUi } from './ui/mount.js'
-import { defineSettings } from './ui/settings/mount.js'
+import { wordsOf } from './loader/words.js'
+import * as ui from './ui/mount.js'
+import * as settings from './ui/settings/mount.js'
 
-const inside = { ui: { createUi }, settings: { defineSettings }, account: { createAccount } }
+const inside = { ui, settings, account }
 const files = (async (file: keyof typeof inside) => inside[file]) as Files
 
 attempt(() => {
@@ -20,7 +21,9 @@ attempt(() => {
   const { site, config, base } = tag.dataset
   if (config) {
     const text = config.startsWith('#') ? document.querySelector(config)!.textContent! : config
-    serve(parseSite(JSON.parse(text)), '', tag.nonce, files, tellSignals)
+    const own = parseSite(JSON.parse(text))
+    files.words = wordsOf(own)
+    serve(own, '', tag.nonce, files, tellSignals)
     return
   }
   const address = base ?? new URL('.', tag.src).href.slice(0, -1)

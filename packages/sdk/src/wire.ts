@@ -38,13 +38,9 @@ export interface DeclaredCookie {
  * A consent type of Google's Consent Mode v2 that a category may switch. None that begins with `ad_`: they are always
  * denied, and can't be written here.
  */
-export type ConsentType =
-  | 'analytics_storage'
-  | 'functionality_storage'
-  | 'personalization_storage'
-  | 'security_storage'
+export type ConsentType = 'analytics_storage' | 'functionality_storage' | 'personalization_storage' | 'security_storage'
 
-/** What the server puts in front of the loader: all that a page must know before anybody decides. */
+/** What the server hands to the loader: all that a page must know before anybody decides. */
 export interface SiteConfig {
   readonly site: string
   readonly policy: PolicyRef
@@ -58,10 +54,10 @@ export interface SiteConfig {
   readonly languages: readonly string[]
   readonly inactivityDays: number
   readonly maxAgeDays: number
-  /** File names, relative to the base of the script's own address. */
-  readonly ui: string
-  readonly settings: string
-  readonly account: string
+  /** File names, relative to the base of the script's own address. Absent where there is no server. */
+  readonly ui?: string
+  readonly settings?: string
+  readonly account?: string
   /** What the choice is shared under, `example.co.uk`: then the cookie is `__Secure-avow`. Else it is the host's own. */
   readonly domain?: string
   /** `ask`: the banner comes in spite of Global Privacy Control. */

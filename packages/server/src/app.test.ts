@@ -331,11 +331,11 @@ describe('the audit API', () => {
 })
 
 describe('what a page loads', () => {
-  test('the script carries the site’s configuration in front, in a scope of its own', async () => {
+  test('the script carries the site’s configuration, in a scope of its own', async () => {
     const { avow, notice } = await testWorld()
     const response = await avow.app.request(`/v1/sites/${SITE}/avow.js`)
     expect(response.headers.get('cache-control')).toBe('public, max-age=300')
-    const [, config] = /^\{const avowSite=(\{.*\});\n/.exec(await response.text()) ?? []
+    const [, config] = /\}\)\((\{.*\})\)\n$/.exec(await response.text()) ?? []
     expect(JSON.parse(config!)).toEqual({
       site: SITE,
       policy: notice.policy,
@@ -386,12 +386,12 @@ describe('what a page loads', () => {
     expect(await storage.logs()).toEqual([])
   })
 
-  test('the configuration alone is what stands in front of the loader, kept as briefly', async () => {
+  test('the configuration alone is what the loader is given, kept as briefly', async () => {
     const { avow } = await testWorld()
     const script = await (await avow.app.request(`/v1/sites/${SITE}/avow.js`)).text()
     const response = await avow.app.request(`/v1/sites/${SITE}/config`)
     expect(response.headers.get('cache-control')).toBe('public, max-age=300')
-    expect(script.startsWith(`{const avowSite=${await response.text()};\n`)).toBe(true)
+    expect(script.endsWith(`})(${await response.text()})\n`)).toBe(true)
     await expectProblem(await avow.app.request('/v1/sites/nobody/config'), 404, 'not-found', 'site')
   })
 
@@ -456,8 +456,7 @@ describe('publishing a policy', () => {
     const storage = createMemoryStorage()
     const acceptsOf = async (policy: ReturnType<typeof testPolicy>) => {
       const { avow } = await testWorld({ storage, policy })
-      const script = await (await avow.app.request(`/v1/sites/${SITE}/avow.js`)).text()
-      return JSON.parse(/avowSite=(.*);\n/.exec(script)![1]!).accepts
+      return (await (await avow.app.request(`/v1/sites/${SITE}/config`)).json()).accepts
     }
     expect(await acceptsOf(testPolicy())).toEqual(['2026-04'])
     expect(await acceptsOf(testPolicy({ version: '2026-05', material: false }))).toEqual(['2026-04', '2026-05'])

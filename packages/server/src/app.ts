@@ -2,6 +2,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { allowOrigins } from './middleware/allow-origins.js'
 import type { KeyEnv } from './middleware/api-key.js'
+import { createCarry } from './middleware/carried-cookie.js'
 import { createClientAddress } from './middleware/client-address.js'
 import { rateLimit } from './middleware/rate-limit.js'
 import { inputErrorOf, notFound, problemAnswer } from './problem.js'
@@ -9,10 +10,11 @@ import { activityRoutes } from './routes/activity.js'
 import { auditRoutes } from './routes/audit.js'
 import { consentRoutes } from './routes/consents.js'
 import { docsRoutes } from './routes/docs.js'
+import { gpcRoutes } from './routes/gpc.js'
 import { healthRoutes } from './routes/health.js'
 import { logRoutes } from './routes/log.js'
 import { type Scripts, scriptRoutes } from './routes/script.js'
-import type { Sites } from './routes/site.js'
+import type { Site, Sites } from './routes/site.js'
 import type { KeyStore } from './storage/storage.js'
 
 export interface AppParts {
@@ -21,6 +23,8 @@ export interface AppParts {
   /** Whether the vault is still wrapped with this process's key. Rejects where the vault can't be asked. */
   readonly isKeyCurrent: () => Promise<boolean>
   readonly scripts: Scripts
+  /** Where browsers reach the public surface. */
+  readonly publicUrl: string
   /** Requests a minute from one address; null for no limit. */
   readonly rateLimit: number | null
   /** Addresses or CIDR ranges whose `X-Forwarded-For` is believed. */
@@ -58,13 +62,17 @@ export function createApp(parts: AppParts): App {
     app.use('/log/:site/checkpoint', limiter)
     return app
   }
-  const origins = new Set([...sites.values()].flatMap((site) => [...site.origins]))
+  const originsOf = (some: readonly Site[]) => new Set(some.flatMap((site) => [...site.origins]))
+  const origins = originsOf([...sites.values()])
+  const sharing = originsOf([...sites.values()].filter(({ page }) => page.domain !== undefined))
+  const carry = createCarry(parts.publicUrl)
   const addPublic = (app: OpenAPIHono<KeyEnv>) => {
-    app.use('/v1/consents', allowOrigins(origins))
-    app.use('/v1/activity', allowOrigins(origins))
+    for (const path of ['/v1/consents', '/v1/activity']) app.use(path, allowOrigins('POST', origins, sharing))
+    app.use('/v1/state', allowOrigins('GET', origins, sharing))
     scriptRoutes(app, sites, scripts)
-    consentRoutes(app, sites, now)
-    activityRoutes(app, sites, now)
+    gpcRoutes(app, sites)
+    consentRoutes(app, sites, carry, now)
+    activityRoutes(app, sites, carry, now)
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
     auditRoutes(app, sites, keys, now)

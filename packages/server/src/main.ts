@@ -110,6 +110,7 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       keys: storage.keys,
       isKeyCurrent: async () => (await storage.currentKey()) === keyring.currentId,
       scripts: options.scripts ?? readScripts(),
+      publicUrl: options.publicUrl,
       rateLimit: options.rateLimit,
       trustedProxies: options.trustedProxies ?? [],
       version: VERSION,

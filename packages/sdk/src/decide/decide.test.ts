@@ -2,22 +2,12 @@
 import { expect, test, vi } from 'vitest'
 import type { Consent } from '../loader/consent.js'
 import { createConsent } from '../loader/consent.js'
+import { encodeDecision } from '../loader/cookie.js'
+import { grant, memoryJar, secret, site } from '../test-site.js'
 import type { SiteConfig } from '../wire.js'
 import { adopt, type Choosing, createId, type Desk, decide } from './decide.js'
-import { createPending } from './pending.js'
+import { createPending, type Pending } from './pending.js'
 
-const site: SiteConfig = {
-  site: 'fr-apiaas',
-  policy: { version: '2026-04', hash: 'h' },
-  accepts: ['2026-04'],
-  categories: ['analytics'],
-  cookies: [],
-  languages: ['en'],
-  inactivityDays: 30,
-  maxAgeDays: 180,
-  ui: 'avow-ui.0123456789.js',
-  settings: 'avow-settings.0.js',
-}
 const refusal: Choosing = {
   action: 'reject-all',
   switches: {},
@@ -26,20 +16,20 @@ const refusal: Choosing = {
   notice: { hash: 'n', language: 'en' },
 }
 
-function desk(): Desk & { consent: Consent } {
-  let value: string | null = null
+function desk(more: Partial<SiteConfig> = {}): Desk & { consent: Consent; pending: Pending } {
   let dice = 0
-  const jar = {
-    read: () => value,
-    write: (written: string) => {
-      value = written
-    },
-  }
   return {
-    consent: createConsent(site, jar, () => Date.UTC(2026, 3, 1)),
+    consent: createConsent(
+      { ...site, ...more },
+      memoryJar(),
+      () => Date.UTC(2026, 3, 1),
+      false,
+      () => [],
+    ),
     pending: createPending(null, 'avow:fr-apiaas:0'),
     random: (size) => new Uint8Array(size).fill(++dice),
     gpc: null,
+    page: 'https://dash.example/usage',
   }
 }
 
@@ -109,24 +99,37 @@ test('saving takes each switch as it stands', () => {
 })
 
 test('a withdrawal that the loader took alone becomes the same submission in every tab', () => {
-  const decision = {
-    n: 2,
-    version: '2026-04',
-    choices: { analytics: false },
-    decidedAt: 1_775_001_600_000,
-    lastActive: 1_775_001_600_000,
-    secret: 'AAECAwQFBgcICQoLDA0ODw',
-  }
-  const draft = JSON.stringify({ decision, bytes: Uint8Array.from({ length: 10 }, (_, index) => index) })
+  const decision = { ...grant, n: 2, choices: { analytics: false } }
+  const bytes = Uint8Array.from({ length: 10 }, (_, index) => index)
+  const draft = JSON.stringify({ decision: encodeDecision(decision), made: decision, bytes })
   const made = [desk(), desk()].map((one) => {
     adopt(one, draft)
     return one.pending.list()
   })
   expect(made[0]).toEqual(made[1])
-  expect(made[0]?.[0]).toMatchObject({ action: 'withdraw', secret: decision.secret, notice: null })
+  expect(made[0]?.[0]).toMatchObject({ action: 'withdraw', secret, notice: null })
 })
 
 test('an id is a UUIDv7 that tells its time', () => {
   const id = createId(0x0123456789ab, new Uint8Array(10).fill(0xff))
   expect(id).toBe('01234567-89ab-7fff-8fff-ffffffffffff')
+})
+
+test('a site that wants refusals known by an id files them under a secret that stays', () => {
+  const made = desk({ refusalId: true })
+  decide(made, refusal, null)
+  expect(made.consent.decision()?.secret).toBe(made.pending.list()[0]?.secret)
+})
+
+test('the page is told where the site asks for it, and nowhere else', () => {
+  const [told, untold] = [desk({ page: true }), desk()]
+  for (const one of [told, untold]) decide(one, refusal, null)
+  expect(told.pending.list()[0]?.page).toBe('https://dash.example/usage')
+  expect(untold.pending.list()[0]).not.toHaveProperty('page')
+})
+
+test('without a server the choice counts, and nothing is kept for sending', () => {
+  const made = { ...desk(), pending: null }
+  expect(decide(made, { ...refusal, action: 'accept-all' }, trusted())).toBe(true)
+  expect([made.consent.granted(), made.last]).toEqual([['analytics'], undefined])
 })

@@ -1,6 +1,6 @@
 /** From a click to a submission that is kept. Only here a grant asks for the event of a person's own click. */
 import type { Consent } from '../loader/consent.js'
-import { type Decision, isGrant } from '../loader/cookie.js'
+import { countGrants, type Decision } from '../loader/cookie.js'
 import type { Draft } from '../loader/start.js'
 import type { Action, Choices, Layer, NoticeRef, SiteConfig } from '../wire.js'
 import type { Kept, Pending } from './pending.js'
@@ -64,7 +64,7 @@ function toKept(
     choices: decision.choices,
     policy,
     notice: notice && cite(notice),
-    ui: ui.split('.')[1]!,
+    ui: ui!.split('.')[1]!,
     layer,
     offered,
     decidedAt: new Date(decision.decidedAt).toISOString(),
@@ -87,7 +87,7 @@ export function take(desk: Desk, choosing: Choosing, choices: Choices, more?: Pa
   const { consent, pending, random } = desk
   const fresh = encodeBytes(random(16))
   // A first refusal is filed under a secret that is thrown away: the browser keeps nothing that says who refused.
-  const kept = isGrant({ choices }) || consent.site.refusalId ? fresh : ''
+  const kept = countGrants({ choices }) || consent.site.refusalId ? fresh : ''
   consent.decide(
     choices,
     kept,

@@ -3,7 +3,7 @@
  * UI file has it behind its buttons, a page without our UI behind its own.
  */
 import { attempt } from '../loader/attempt.js'
-import { type Decision, isGrant } from '../loader/cookie.js'
+import { countGrants, type Decision } from '../loader/cookie.js'
 import { credentialsFor, type Page } from '../loader/start.js'
 import type { Choices, Notice } from '../wire.js'
 import { cleanup } from './cleanup.js'
@@ -89,7 +89,7 @@ export function openDesk(page: Page): OpenDesk {
     },
     onRefused({ choices, secret }) {
       // A grant that nobody can prove is none. A later decision has its own submission.
-      if (isGrant({ choices }) && !pending.list()[0] && secret === consent.known()?.secret) consent.drop()
+      if (countGrants({ choices }) && !pending.list()[0] && secret === consent.known()?.secret) consent.drop()
     },
   })
   addEventListener('online', () => void outbox.flush())

@@ -3,7 +3,7 @@
  * it, and nothing of it stays when it signs out. Loaded only where a page speaks of accounts.
  */
 import { attempt } from '../loader/attempt.js'
-import { type Decision, decodeDecision, encodeDecision, isGrant } from '../loader/cookie.js'
+import { countGrants, type Decision, decodeDecision, encodeDecision } from '../loader/cookie.js'
 import { type Account, credentialsFor, type Page } from '../loader/start.js'
 import type { Choices, RecordedDecision, StateAnswer } from '../wire.js'
 import { encodeBytes } from './decide.js'
@@ -20,7 +20,7 @@ interface Held {
 /** When a decision counts: a grant by the earlier clock, a denial by the server's, so that a clock ahead grants nothing. */
 const countsAt = ({ choices, decidedAt, recordedAt }: RecordedDecision): number => {
   const recorded = Date.parse(recordedAt)
-  return isGrant({ choices }) ? Math.min(Date.parse(decidedAt), recorded) : recorded
+  return countGrants({ choices }) ? Math.min(Date.parse(decidedAt), recorded) : recorded
 }
 
 /**
@@ -29,12 +29,12 @@ const countsAt = ({ choices, decidedAt, recordedAt }: RecordedDecision): number 
  * null where it has none.
  */
 export function beats(theirs: RecordedDecision, decidedAt: number | null, crossDevice: boolean): boolean {
-  const isDenial = !isGrant(theirs)
+  const isDenial = !countGrants(theirs)
   if (!isDenial && !crossDevice) return false
   return decidedAt === null || countsAt(theirs) > decidedAt || (isDenial && countsAt(theirs) === decidedAt)
 }
 
-export function createAccount(page: Page): Account {
+export function create(page: Page): Account {
   const { base, consent, prefix } = page
   const { site } = consent
   const key = `${prefix}account`
@@ -99,7 +99,9 @@ export function createAccount(page: Page): Account {
       const isBeaten = counts && beats(theirs, isKnown ? null : decidedAt, !!site.crossDevice)
       if (isKnown && (isSame || !isBeaten)) return
       const link = (choices: Choices, more: Partial<Decision>) =>
-        page.ui().then((ui) => ui.link(choices, { secret: isGrant({ choices }) ? freshSecret() : '', ...more }, !isSame))
+        page
+          .ui()
+          .then((ui) => ui.link(choices, { secret: countGrants({ choices }) ? freshSecret() : '', ...more }, !isSame))
       if (isBeaten) await link(theirs.choices, { decidedAt: Math.min(Date.parse(theirs.decidedAt), now), gpc: false })
       else if (mine) await link(mine.choices, { decidedAt: decidedAt!, gpc: mine.gpc })
     },

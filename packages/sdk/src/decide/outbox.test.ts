@@ -19,15 +19,7 @@ const kept = (id: string, more: Partial<Kept> = {}): Kept => ({
   gpc: null,
   previous: null,
   sdk: '0.1.0',
-  decision: {
-    n: 1,
-    version: '2026-04',
-    choices: { analytics: true },
-    decidedAt: Date.UTC(2026, 3, 1),
-    lastActive: Date.UTC(2026, 3, 1),
-    secret: 'AAECAwQFBgcICQoLDA0ODw',
-    gpc: false,
-  },
+  decision: null,
   ...more,
 })
 

@@ -13,6 +13,7 @@ const site = {
   maxAgeDays: 180,
   ui: 'avow-ui.0.js',
   settings: 'avow-settings.0.js',
+  account: 'avow-account.0.js',
 }
 
 test('a whole configuration passes', () => {
@@ -25,4 +26,12 @@ test.each(Object.keys(site))('without "%s" the configuration is refused by name'
 
 test('nothing at all is refused', () => {
   expect(() => parseSite(null)).toThrow('site configuration')
+})
+
+test('with words of its own a site needs no server to name, and has them in each of its languages', () => {
+  const { ui, settings, account, ...rest } = site
+  const own = { ...rest, policy: { version: '2026-04', hash: '' }, notices: [{ language: 'en' }] }
+  expect(parseSite(own)).toBe(own)
+  expect(() => parseSite({ ...own, languages: ['en', 'de'] })).toThrow('"notices"')
+  expect(() => parseSite({ ...own, notices: 'en' })).toThrow('site configuration')
 })

@@ -3,7 +3,7 @@
  * tells anybody, so a page that dies at any moment has lost nothing. No markup, no network.
  */
 import type { Choices, SiteConfig, State } from '../wire.js'
-import { compareDecisions, type Decision, decodeDecision, encodeDecision, isGrant } from './cookie.js'
+import { compareDecisions, countGrants, type Decision, decodeDecision, encodeDecision } from './cookie.js'
 import type { Jar } from './jar.js'
 import { grants, isNewDay, mustAsk, slideMs, stands } from './rules.js'
 
@@ -45,7 +45,7 @@ export interface Consent {
 export const deny = ({ categories }: SiteConfig): Choices => Object.fromEntries(categories.map((name) => [name, false]))
 
 /**
- * `kept`: decisions that wait to be sent, which the jar may have lost, or have an older one in the place of. `signal`: the
+ * `kept` gives decisions that are in storage, which the jar may have lost, or have an older one in the place of. `signal`: the
  * browser says "Global Privacy Control".
  */
 export function createConsent(
@@ -53,32 +53,29 @@ export function createConsent(
   jar: Jar,
   now: () => number,
   signal: boolean,
-  kept: readonly (Decision | null)[],
+  kept: () => readonly (Decision | null)[],
 ): Consent {
   const listeners: ((own: boolean) => void)[] = []
-  const found = decodeDecision(jar.read())
-  // An emptied jar takes no grant from elsewhere, but it does take a refusal.
-  let known = kept.reduce(
-    (newest, one) => (one && (newest ? compareDecisions(one, newest) > 0 : !isGrant(one)) ? one : newest),
-    found,
-  )
+  let known: Decision | null = null
   /** Whether the jar keeps what is written to it; where it doesn't, an empty jar says nothing. */
-  let keeps = !!found
+  let keeps = false
   /** The newest count there ever was: what counts less was brought back by an answer that came late. */
   let floor = 0
+  let told: string
   const decision = () => (stands(known, site, now()) ? known : null)
   const granted = () => grants(known, site, now(), signal)
   const summary = () => `${decision() && granted()}`
 
-  function write(made: Decision): void {
-    known = made
+  /** `own`: it is newer than all there is, in whatever tab. */
+  function write(made: Decision, own?: boolean): void {
+    const value = encodeDecision(made)
+    // As it will be read, in whole seconds: else each reading would find another decision.
+    known = decodeDecision(value)
     floor = made.n
-    jar.write(encodeDecision(made), site.inactivityDays)
+    // What undid a grant must outlive it. A grant is never kept twice: a copy could outlive its cookie.
+    jar.write(value, site.inactivityDays, countGrants(made) ? (own ? false : undefined) : made.n > 1 || undefined)
     keeps = !!jar.read()
   }
-
-  if (known && known !== found) write(known)
-  let told = summary()
 
   function tell(own: boolean): void {
     told = summary()
@@ -87,31 +84,34 @@ export function createConsent(
 
   function refresh(): void {
     const read = decodeDecision(jar.read())
-    if (read) {
-      keeps = true
-      if (known ? compareDecisions(read, known) >= 0 : read.n >= floor) known = read
-    }
     // An emptied jar is the person's wish. Only where it never kept anything does the page's own memory count.
+    if (read) keeps = true
     else if (keeps) known = null
+    if (read && (known ? compareDecisions(read, known) >= 0 : read.n >= floor)) known = read
+    for (const one of kept()) {
+      // It takes no grant from elsewhere, but it does take a refusal.
+      if (one && one.n >= floor && (known ? compareDecisions(one, known) > 0 : !countGrants(one))) known = one
+    }
     floor = Math.max(floor, known?.n ?? 0)
     // Gates close first, then the older decision goes.
     if (summary() !== told) tell(false)
-    if (read && read !== known) {
+    if (read !== known) {
       if (known) write(known)
       else jar.write('', -1)
     }
   }
+  refresh()
 
   function drop(): void {
     known = null
     keeps = false
     floor++
-    jar.write('', -1)
+    jar.write('', -1, false)
     tell(false)
   }
 
   function amend(more: Partial<Decision>): void {
-    write({ ...known!, ...more, n: floor + 1 })
+    write({ ...known!, ...more, n: floor + 1 }, true)
     tell(false)
   }
 
@@ -131,23 +131,24 @@ export function createConsent(
       // Another tab may have decided since.
       refresh()
       const decidedAt = now()
-      write({
+      const made = {
         version: site.policy.version,
         choices,
         decidedAt,
         lastActive: decidedAt,
         secret: known?.secret || secret,
-        gpc: signal && isGrant({ choices }),
+        gpc: signal && countGrants({ choices }) > 0,
         ...more,
         n: floor + 1,
-      })
-      keep(known!, encodeDecision(known!))
+      }
+      write(made, true)
+      keep(made, encodeDecision(made))
       tell(true)
     },
 
     obey(state) {
       if (!known?.secret) return
-      const isGranted = isGrant(known)
+      const isGranted = countGrants(known)
       // Erased, undecided: nobody is known by this secret any more. A denial stays one, without it.
       if (/^[eu]/.test(state)) isGranted ? drop() : amend({ secret: '' })
       else if (isGranted) {

@@ -1,7 +1,8 @@
 /** The cookie's bytes: what was written comes back, and nothing else does. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Decision, decodeDecision, encodeDecision } from './cookie.js'
+import golden from '../../../../testdata/cookie.json' with { type: 'json' }
+import { compareDecisions, type Decision, decodeDecision, encodeDecision } from './cookie.js'
 
 const secret = 'AAECAwQFBgcICQoLDA0ODw'
 const decision: Decision = {
@@ -11,6 +12,7 @@ const decision: Decision = {
   decidedAt: 1_775_001_600_000,
   lastActive: 1_775_088_000_000,
   secret,
+  gpc: false,
 }
 const value = `1.3.2026%2E04.analytics1~other0.tcsg00.tcuao0.${secret}`
 
@@ -27,11 +29,15 @@ test('whatever was decided comes back, to the second', () => {
     choices: fc.dictionary(fc.stringMatching(/^[a-z][a-z0-9-]{0,31}$/), fc.boolean(), { minKeys: 1, maxKeys: 5 }),
     times: fc.tuple(seconds, seconds),
     secret: fc.constantFrom('', secret),
+    gpc: fc.boolean(),
   })
   fc.assert(
     fc.property(made, ({ times, ...rest }) => {
       const [decidedAt = 0, lastActive = 0] = times.sort((a, b) => a - b).map((second) => second * 1000)
-      const whole: Decision = { ...rest, choices: { ...rest.choices }, decidedAt, lastActive }
+      const choices = { ...rest.choices }
+      // The mark of the signal is on what is granted; without a grant there is nothing to mark.
+      const gpc = rest.gpc && Object.values(choices).includes(true)
+      const whole: Decision = { ...rest, choices, gpc, decidedAt, lastActive }
       expect(decodeDecision(encodeDecision(whole))).toEqual(whole)
     }),
   )
@@ -54,7 +60,8 @@ test.each([
   ['a dot in the version', value.replace('%2E', '.')],
   ['a stray percent sign', value.replace('%2E', '%zz')],
   ['a truncated escape', value.replace('%2E', '%E0%A4.')],
-  ['a grant of 2', value.replace('analytics1', 'analytics2')],
+  ['a grant of 3', value.replace('analytics1', 'analytics3')],
+  ['a grant with the signal beside one without', value.replace('analytics1', 'analytics2').replace('other0', 'other1')],
   ['a grant spelled out', value.replace('analytics1', 'analyticstrue')],
   ['the same category twice', value.replace('other0', 'analytics0')],
   ['a prototype', value.replace('analytics1', '__proto__1').replace('other0', '')],
@@ -72,4 +79,23 @@ test('any other text is no decision, or the one it spells', () => {
       expect(read === null || encodeDecision(read) === text).toBe(true)
     }),
   )
+})
+
+test.each(golden)('the bytes of $value stay what they are', ({ value, decision }) => {
+  expect(decodeDecision(value)).toEqual(decision)
+  if (decision) expect(encodeDecision(decision as unknown as Decision)).toBe(value)
+})
+
+test('of two decisions the one that counts more is newer, whatever the clocks say', () => {
+  const earlier = { ...decision, n: 4, decidedAt: 0, lastActive: 0 }
+  expect(compareDecisions(earlier, decision)).toBeGreaterThan(0)
+  expect(compareDecisions(decision, earlier)).toBeLessThan(0)
+})
+
+test('of two that count alike the one that grants less is taken, then the later one', () => {
+  const denial = { ...decision, choices: { analytics: false, other: false }, decidedAt: 0 }
+  expect(compareDecisions(denial, decision)).toBeGreaterThan(0)
+  expect(compareDecisions({ ...decision, decidedAt: decision.decidedAt + 1 }, decision)).toBeGreaterThan(0)
+  expect(compareDecisions({ ...decision, lastActive: decision.lastActive + 1 }, decision)).toBeGreaterThan(0)
+  expect(compareDecisions(decision, { ...decision })).toBe(0)
 })

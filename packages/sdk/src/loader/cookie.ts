@@ -39,7 +39,6 @@ export function encodeDecision({ n, version, choices, decidedAt, lastActive, sec
 export function decodeDecision(value: string | null): Decision | null {
   return attempt(() => {
     const [, n, version, choices, decidedAt, lastActive, secret = ''] = value!.split('.')
-    // biome-ignore lint/style/useNumberNamespace: 7 bytes of every page.
     const number = (digits: string | undefined) => parseInt(digits!, 36)
     const decision = {
       n: number(n),
@@ -60,14 +59,14 @@ export function decodeDecision(value: string | null): Decision | null {
   }, true)
 }
 
-/** Whether something is granted. */
-export const isGrant = ({ choices }: Pick<Decision, 'choices'>): boolean => Object.values(choices).includes(true)
+/** How many categories are granted. */
+export const countGrants = ({ choices }: Pick<Decision, 'choices'>): number =>
+  Object.values(choices).filter(Boolean).length
 
 /**
  * Above zero where `a` is the newer of two decisions of one browser. The count decides: clocks move. Two tabs that decide
  * at once count alike; then the one that grants less is taken, and only then the clock.
  */
 export function compareDecisions(a: Decision, b: Decision): number {
-  const granted = ({ choices }: Decision) => Object.values(choices).filter(Boolean).length
-  return a.n - b.n || granted(b) - granted(a) || a.decidedAt - b.decidedAt || a.lastActive - b.lastActive
+  return a.n - b.n || countGrants(b) - countGrants(a) || a.decidedAt - b.decidedAt || a.lastActive - b.lastActive
 }

@@ -74,10 +74,11 @@ test('what was started with a grant is stopped with its end, and needs no reload
     return () => calls.push('stop')
   })
   granted = ['analytics']
-  expect(gate.update()).toBe(false)
+  gate.update()
   gate.update()
   granted = []
-  expect(gate.update()).toBe(false)
+  gate.update()
+  expect(gate.mustReload()).toBe(false)
   granted = ['analytics']
   gate.update()
   expect(calls).toEqual(['start', 'stop', 'start'])
@@ -86,11 +87,14 @@ test('what was started with a grant is stopped with its end, and needs no reload
 test('what can’t be stopped needs a reload, and only then', () => {
   document.body.innerHTML = '<script type="text/plain" data-avow="analytics">1</script>'
   const gate = createGate(document, '', isGranted)
-  expect(gate.update()).toBe(false)
+  gate.update()
+  expect(gate.mustReload()).toBe(false)
   granted = ['analytics']
-  expect(gate.update()).toBe(false)
+  gate.update()
+  expect(gate.mustReload()).toBe(false)
   granted = []
-  expect(gate.update()).toBe(true)
+  gate.update()
+  expect(gate.mustReload()).toBe(true)
 })
 
 test('a site’s function that throws keeps nobody else from starting', () => {
@@ -103,4 +107,36 @@ test('a site’s function that throws keeps nobody else from starting', () => {
   const start = vi.fn(() => () => {})
   gate.whenGranted('analytics', start)
   expect([start.mock.calls.length, told.mock.calls.length]).toEqual([1, 1])
+})
+
+test('what a template showed goes back with the end of the grant, and comes again with the next', () => {
+  document.body.innerHTML = '<template data-avow="analytics"><p>map</p></template>'
+  const gate = createGate(document, '', isGranted)
+  for (const [now, shown] of [
+    [['analytics'], 'map'],
+    [[], undefined],
+    [['analytics'], 'map'],
+  ] as const) {
+    granted = [...now]
+    gate.update()
+    expect([document.querySelector('p')?.textContent, gate.mustReload()]).toEqual([shown, false])
+  }
+})
+
+test('a frame is loaded with a grant, from http(s) alone, and unloaded with its end', () => {
+  const told = vi.spyOn(console, 'error').mockImplementation(() => {})
+  document.body.innerHTML =
+    '<img data-avow="analytics" data-avow-src="https://maps.example/a"><img data-avow="analytics" data-avow-src="javascript:alert(1)"><img data-avow="analytics" data-avow-src="data:text/html,x">'
+  const gate = createGate(document, '', isGranted)
+  const sources = () => Array.from(document.querySelectorAll('img'), (image) => image.getAttribute('src'))
+  gate.scan()
+  expect(sources()).toEqual([null, null, null])
+  granted = ['analytics']
+  gate.update()
+  gate.update()
+  expect(sources()).toEqual(['https://maps.example/a', null, null])
+  expect(told).toHaveBeenCalledTimes(2)
+  granted = []
+  gate.update()
+  expect(sources()).toEqual([null, null, null])
 })

@@ -25,8 +25,6 @@ export function createGate(document: Document, nonce: string, isGranted: (catego
    * them again, and they must not run again.
    */
   const ran = new Map<unknown, string>()
-  /** Templates whose markup is in the page, with how to put it back. */
-  const unfolded = new Map<HTMLTemplateElement, () => void>()
   let loadingSize = 0
 
   /** Takes the very element out and puts it in again, where it starts anew (HTML, "prepare the script"; frames likewise). */
@@ -39,7 +37,7 @@ export function createGate(document: Document, nonce: string, isGranted: (catego
   function release(script: HTMLScriptElement, category: string): void {
     const key = script.src || script.text
     // Ours may be trusted by 'strict-dynamic' to insert anything; so it inserts nothing the page's author didn't sign.
-    if (nonce && script.nonce !== nonce) throw `no nonce, not run: ${key}`
+    if (nonce && script.nonce !== nonce) throw `no nonce: ${key}`
     if (ran.has(key)) return
     ran.set(key, category)
     script.type = script.dataset.avowType ?? ''
@@ -66,11 +64,10 @@ export function createGate(document: Document, nonce: string, isGranted: (catego
       script.type = 'text/plain'
     }
     const nodes = [...content.childNodes]
-    unfolded.set(template, () => {
-      if (isGranted(category)) return
+    watches.push(() => {
+      if (isGranted(category) || template.dataset.avow) return
       content.append(...nodes)
       template.dataset.avow = category
-      unfolded.delete(template)
     })
     // Moved, not copied, for the reason given above.
     template.after(content)
@@ -112,7 +109,7 @@ export function createGate(document: Document, nonce: string, isGranted: (catego
   return {
     scan,
     update() {
-      for (const follow of [...watches, ...unfolded.values()]) follow()
+      for (const follow of watches) follow()
       scan()
     },
     mustReload: () => [...ran.values()].some((category) => !isGranted(category)),

@@ -5,6 +5,7 @@ import { parseSite } from './config.js'
 import type { Start } from './gate.js'
 import { tellSignals } from './signals.js'
 import { type Avow, type Files, start } from './start.js'
+import { wordsOf } from './words.js'
 
 export interface Methods<Category extends string = string> extends Omit<Avow, 'ask' | 'whenGranted'> {
   /** Calls `start` with each grant, and what it returned when the grant ends: withdrawn here or in another tab, or lapsed. */
@@ -35,6 +36,7 @@ export function createMethods<Category extends string>(
   fetches: Fetches,
 ): Methods<Category> {
   const files = ((file: keyof Fetches) => fetches[file]()) as Files
+  if (base === undefined) files.words = wordsOf(parseSite(site))
   const { ask, ...methods } = start(parseSite(site), base ?? '', '', files, tellSignals)
   const asking =
     (method: Parameters<typeof ask>[0]) =>

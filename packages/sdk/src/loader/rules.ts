@@ -31,13 +31,13 @@ export function stands(decision: Decision | null, terms: Terms, now: number): de
  */
 export function grants(decision: Decision | null, terms: Terms, now: number, signal: boolean): string[] {
   return stands(decision, terms, now) && (!signal || decision.gpc)
-    ? terms.categories.filter((name) => decision.choices[name])
+    ? terms.categories.filter((name) => decision.choices[name] === true)
     : []
 }
 
 /** Whether the visitor is asked without asking for it. The signal has answered already, unless the site asks all the same. */
 export function mustAsk(decision: Decision | null, terms: Terms, now: number, signal: boolean): boolean {
-  return !stands(decision, terms, now) && (!signal || terms.gpc === 'ask')
+  return !stands(decision, terms, now) && (!signal || !!terms.gpc)
 }
 
 /** Whether a sign of life is the first on its UTC day, so that the server is told. */
@@ -46,7 +46,5 @@ export const isNewDay = (lastActive: number, now: number): boolean =>
 
 /** The page's language, then the browser's, then the policy's default, which is the first. */
 export function pickLanguage(wanted: readonly string[], languages: readonly string[]): string {
-  return (
-    wanted.flatMap((tag) => [tag, tag.split('-')[0]!]).find((tag) => languages.includes(tag)) ?? languages[0]!
-  )
+  return wanted.flatMap((tag) => [tag, tag.split('-')[0]!]).find((tag) => languages.includes(tag)) ?? languages[0]!
 }

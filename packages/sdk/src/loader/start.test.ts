@@ -14,6 +14,7 @@ const site: SiteConfig = {
   maxAgeDays: 180,
   ui: 'avow-ui.0123456789.js',
   settings: 'avow-settings.0.js',
+  account: 'avow-account.0.js',
 }
 
 beforeEach(() => {
@@ -35,8 +36,11 @@ function started() {
     rejectAll: note('rejectAll'),
     acceptAll: note('acceptAll'),
     settle: async () => void told.push('settle'),
+    save: note('save'),
+    place: note('place'),
+    link: note('link'),
   }
-  const files = (async () => ({ createUi: () => ui, defineSettings: () => {} })) as Files
+  const files = (async () => ({ create: () => ui })) as unknown as Files
   start(site, 'https://dash.example/_avow', '', files)
   return told
 }

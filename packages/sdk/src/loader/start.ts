@@ -74,11 +74,18 @@ export interface Ui extends Asked {
   link(choices: Choices, more: Partial<Decision>, isNews: boolean): void
 }
 
-/** Fetches one of the other files. */
+/** What each of the other files gives. */
+export interface Parts {
+  ui: Ui
+  settings: undefined
+  account: Account
+}
+
+/** Fetches one of the other files, each of which makes its part of the page. */
 export interface Files {
-  (file: 'ui'): Promise<{ createUi(page: Page): Ui }>
-  (file: 'settings'): Promise<{ defineSettings(page: Page): void }>
-  (file: 'account'): Promise<{ createAccount(page: Page): Account }>
+  <File extends keyof Parts>(file: File): Promise<{ create(page: Page): Parts[File] }>
+  /** The words in this language, where the page has them itself. */
+  words?(language: string): Promise<Notice>
 }
 
 /** What a listener hears. */
@@ -120,7 +127,7 @@ export type Signals = (page: Window, site: SiteConfig, consent: Consent) => void
 
 export function start(site: SiteConfig, base: string, nonce: string, files: Files, signals?: Signals): Avow {
   const prefix = `avow:${site.site}:`
-  /** Decisions that wait to be sent. */
+  /** Decisions that wait to be sent, and one that undid a grant. */
   let kept: (Decision | null)[]
   /** Names of all that is in the jar and in storage, each after a `; `. */
   const look = () => {
@@ -132,48 +139,49 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
       for (const store of [localStorage, sessionStorage]) {
         for (const key of Object.keys(store)) {
           there += `; ${key}`
-          if (key.startsWith(`${prefix}0`))
-            attempt(() => kept.push(decodeDecision(JSON.parse(store[key]).decision)), true)
+          if (key.startsWith(prefix)) attempt(() => kept.push(decodeDecision(JSON.parse(store[key]).decision)), true)
         }
       }
     }, true)
     return there
   }
-  look()
   const signal = (navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl === true
-  const consent = createConsent(site, createJar(location.protocol === 'https:', site), Date.now, signal, kept!)
+  const consent = createConsent(site, createJar(location.protocol === 'https:', site), Date.now, signal, () => {
+    look()
+    return kept
+  })
   const { granted, decision } = consent
 
   let words: Promise<Notice> | undefined
   const notice = () => {
     const language = pickLanguage([document.documentElement.lang, ...navigator.languages], site.languages)
-    const own = site.notices?.find((one) => one.language === language)
-    words ??= own
-      ? Promise.resolve(own)
-      : fetch(`${base}/v1/sites/${site.site}/notice?lang=${language}`).then((answer) => {
-          if (!answer.ok) words = undefined
-          return answer.json()
-        })
+    words ??=
+      files.words?.(language) ??
+      fetch(`${base}/v1/sites/${site.site}/notice?lang=${language}`).then((answer) => {
+        if (!answer.ok) words = undefined
+        return answer.json()
+      })
     return words
   }
 
-  let loaded: Promise<Ui> | undefined
+  const loaded: { [File in keyof Parts]?: Promise<Parts[File]> } = {}
+  const load = <File extends keyof Parts>(file: File): Promise<Parts[File]> => {
+    loaded[file] ??= files(file).then((it) => it.create(page)) as (typeof loaded)[File]
+    return loaded[file]!
+  }
   const ui = () => {
-    loaded ??= files('ui').then((file) => file.createUi(page))
+    const part = load('ui')
     // The words travel beside the file, not after it.
     if (consent.asks()) quiet(notice())
-    return loaded
+    return part
   }
 
-  let account: Promise<Account> | undefined
   const ask: Ask = (method, ...args) => {
     const call = (on: Promise<Asked | Account>) =>
       quiet(on.then((it) => (it as unknown as Record<string, (...args: unknown[]) => unknown>)[method]!(...args)))
     // By their first letters: identify, forget; withdraw, rejectAll.
-    if (/^[if]/.test(method)) {
-      account ??= files('account').then((file) => file.createAccount(page))
-      call(account)
-    } else if (!granted()[0] || !/^[wr]/.test(method)) call(ui())
+    if (/^[if]/.test(method)) call(load('account'))
+    else if (!granted()[0] || !/^[wr]/.test(method)) call(ui())
     else {
       consent.decide(deny(site), '', (made, decision) => {
         const bytes = crypto.getRandomValues(new Uint8Array(10))
@@ -190,7 +198,8 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
     const there = look()
     const isLeft = ({ name, category }: SiteConfig['cookies'][number]) =>
       !granted().includes(category) && there.includes(`; ${name.split('*')[0]}`)
-    if (own || consent.asks() || there.includes(`; ${prefix}0`) || site.cookies.some(isLeft)) await (await ui()).settle()
+    if (own || consent.asks() || there.includes(`; ${prefix}0`) || site.cookies.some(isLeft))
+      await (await ui()).settle()
   }
   quiet(settle())
 
@@ -203,7 +212,7 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
     if (document.hidden) addEventListener('visibilitychange', reload)
     else location.reload()
   }
-  const never = site.reload === 'never'
+  const never = !!site.reload
 
   consent.subscribe((own) => {
     // Its answer would set the cookie that it was sent with.
@@ -216,9 +225,7 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
 
   const scan = () => {
     gate.scan()
-    if (document.querySelector('avow-settings:not(:defined)')) {
-      quiet(files('settings').then((file) => file.defineSettings(page)))
-    }
+    if (document.querySelector('avow-settings:not(:defined)')) quiet(load('settings'))
     if (document.querySelector('[data-avow-src]:not([src])')) quiet(ui().then((it) => it.place()))
   }
   new MutationObserver(scan).observe(document, { childList: true, subtree: true })

@@ -1,10 +1,10 @@
-/** The script tag: the configuration that the server put in front of this file, and where the others are. */
+/** The script tag: the configuration that the server wrapped this file with, and where the others are. */
 import type { SiteConfig } from '../wire.js'
 import { attempt } from './attempt.js'
 import { serve } from './serve.js'
 import type { Signals } from './start.js'
 
-/** Put in front by the server that served this file, in the same answer; so it is trusted as this file is. */
+/** Handed in by the server that served this file, in the same answer; so it is trusted as this file is. */
 declare const avowSite: SiteConfig
 
 export function serveTag(signals?: Signals): void {

@@ -4,7 +4,7 @@ import { createConsent } from '../loader/consent.js'
 import { createJar } from '../loader/jar.js'
 import type { Page } from '../loader/start.js'
 import type { SiteConfig, Submission } from '../wire.js'
-import { createUi } from './mount.js'
+import { create } from './mount.js'
 
 const site: SiteConfig = {
   site: 'fr-apiaas',
@@ -17,6 +17,7 @@ const site: SiteConfig = {
   maxAgeDays: 180,
   ui: 'avow-ui.0123456789.js',
   settings: 'avow-settings.0.js',
+  account: 'avow-account.0.js',
 }
 
 afterEach(() => {
@@ -33,14 +34,21 @@ test('in a frame that forbids cookies a refusal is still sent', async () => {
     sent.push(JSON.parse(body))
     return Response.json({ id: sent[0]?.id, state: 'refused' }, { status: 201 })
   })
-  const consent = createConsent(site, createJar(false), () => Date.UTC(2026, 3, 1))
+  const consent = createConsent(
+    site,
+    createJar(false, site),
+    () => Date.UTC(2026, 3, 1),
+    false,
+    () => [],
+  )
   const page = {
     base: 'https://dash.example/_avow',
+    prefix: 'avow:fr-apiaas:',
     consent,
     notice: async () => ({ hash: 'n', language: 'en', words: {} }),
     ask: () => {},
   } as unknown as Page
-  const ui = createUi(page)
+  const ui = create(page)
   ui.rejectAll()
   await ui.settle()
   expect(sent).toMatchObject([{ action: 'reject-all', choices: { analytics: false } }])

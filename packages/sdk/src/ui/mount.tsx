@@ -15,7 +15,7 @@ const announceMs = 200
 /** No words, nothing to show: nothing is granted, and the next page tries again. */
 const quiet = (promise: Promise<unknown>) => void promise.catch(() => {})
 
-export function createUi(page: Page): Ui {
+export function create(page: Page): Ui {
   const { consent } = page
   const desk = openDesk(page)
   let notice: Notice | null = null

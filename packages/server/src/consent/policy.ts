@@ -28,8 +28,10 @@ const category = z.strictObject({
 })
 
 const cookie = z.strictObject({
-  /** Exact, or with a trailing `*` any ending. */
-  name: z.string().regex(/^[^\s;,=*]+\*?$/),
+  /** Exact, but for `*`, which stands for any characters; two others at least, or it would be everybody's. */
+  name: z
+    .string()
+    .regex(/^[^\s;,=]*[^\s;,=*][^\s;,=]*[^\s;,=*][^\s;,=]*$/, 'a name, or a pattern with two characters beside *'),
   kind: z.enum(['cookie', 'local', 'session']),
   category: categoryName,
   provider: text,

@@ -134,7 +134,7 @@ export function composeRecord(
   agent: string,
   recordedAtMs: number,
 ): { evidence: Evidence; identity: Identity } {
-  const { id, site, previous, ageMs, ...said } = submission
+  const { id, site, previous, ageMs, page = null, ...said } = submission
   const decidedAtMs = Date.parse(said.decidedAt)
   const plausible = Math.abs(recordedAtMs - ageMs - decidedAtMs) <= CLOCK_TOLERANCE_MS
   const from = plausible ? decidedAtMs : recordedAtMs
@@ -156,8 +156,8 @@ export function composeRecord(
       ui: said.ui,
       validUntil: new Date(from + policy.maxAgeDays * DAY_MS).toISOString(),
     },
-    // Address and page are off by default: a path carries names, and nobody needs either to prove consent.
-    identity: { account: null, agent, id, network: null, page: null, previous, subject },
+    // The address is off; the page is there where a site asks for it: a path carries names.
+    identity: { account: null, agent, id, network: null, page, previous, subject },
   }
 }
 

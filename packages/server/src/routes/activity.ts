@@ -3,6 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { subjectOf } from '../consent/record.js'
 import { stateOf } from '../consent/state.js'
 import type { KeyEnv } from '../middleware/api-key.js'
+import type { Carry } from '../middleware/carried-cookie.js'
 import { requireNoBody } from '../middleware/json-body.js'
 import { readSecret } from '../middleware/secret.js'
 import { json, problems, siteParam, stateSchema } from './openapi.js'
@@ -31,7 +32,7 @@ const route = createRoute({
   },
 })
 
-export function activityRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () => number): void {
+export function activityRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Carry, now: () => number): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'secret', {
     type: 'apiKey',
     in: 'header',
@@ -46,6 +47,7 @@ export function activityRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =
     const records = secret === null ? [] : await recordsOf(site, subjectOf(site.name, secret))
     const state = stateOf(records, site.book.accepts, now())
     c.header('cache-control', 'no-store')
+    carry(c, site.page.domain, site.book.current.inactivityDays)
     return c.json({ state }, 200)
   })
 }

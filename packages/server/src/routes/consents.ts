@@ -5,6 +5,7 @@ import {
   checkSubmission,
   composeRecord,
   fingerprintOf,
+  type ParsedSubmission,
   parseSubmission,
   subjectOf,
   submissionSchema,
@@ -14,6 +15,7 @@ import { encodeBase64url } from '../ledger/base64.js'
 import { type Appended, ConflictError, type Draft, ErasedError, ForkError, type Ledger } from '../ledger/ledger.js'
 import { formatProofFile } from '../ledger/proof-file.js'
 import type { KeyEnv } from '../middleware/api-key.js'
+import type { Carry } from '../middleware/carried-cookie.js'
 import { readJson } from '../middleware/json-body.js'
 import { InputError, Refusal } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
@@ -111,7 +113,18 @@ async function append(site: Site, draft: Draft): Promise<Appended & { log: strin
   }
 }
 
-export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () => number): void {
+/** The submission with what the request's own fields say: the opt-out signal counts in either place. */
+function asSeen(submission: ParsedSubmission, { page }: Site, secGpc: string | undefined): ParsedSubmission {
+  const { page: told, ...rest } = submission
+  return {
+    ...rest,
+    gpc: secGpc === '1' || submission.gpc,
+    // A query and a fragment hold more than the place: they are cut whatever the browser sent.
+    ...(page.page && told !== undefined && { page: told.replace(/[?#].*$/s, '') }),
+  }
+}
+
+export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Carry, now: () => number): void {
   app.openAPIRegistry.registerPath(route)
   app.post(route.path, async (c) => {
     const submission = parseSubmission(await readJson(c))
@@ -121,6 +134,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
     const subject = subjectOf(site.name, submission.secret)
     await checkPrevious(site, submission.previous, subject)
     const blinded = site.blind.subject(subject)
+    const seen = asSeen(submission, site, c.req.header('sec-gpc'))
     const agent = agentFamily(c.req.header('user-agent'))
     const appended = await append(site, {
       key: site.blind.submission(submission.id),
@@ -128,7 +142,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
       compose: (recordedAt) => ({
         kind: 'consent',
         subject: blinded,
-        ...composeRecord(submission, subject, policy, agent, recordedAt),
+        ...composeRecord(seen, subject, policy, agent, recordedAt),
       }),
     })
     const ledger = site.logs.get(appended.log)!
@@ -136,6 +150,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
     if (!opened || !isLinked(opened)) throw new Error(`entry ${appended.index} was appended and can't be opened`)
     const state = stateOf(await recordsBeside(site, blinded, opened), site.book.accepts, now())
     c.header('cache-control', 'no-store')
+    carry(c, site.page.domain, site.book.current.inactivityDays)
     return c.json(
       {
         id: submission.id,

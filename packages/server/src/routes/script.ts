@@ -1,4 +1,4 @@
-/** What a page loads: the loader with the site's configuration in front, the files it asks for, notices and the policy. */
+/** What a page loads: the loader with the site's configuration, the files it asks for, notices and the policy. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -39,9 +39,9 @@ export function readScripts(): Scripts {
   }
 }
 
-/** The loader as one file for one site. The block keeps `avowSite` out of the page's globals. */
+/** The loader as one file for one site: a function of its configuration, so that nothing of it is among the page's globals. */
 export function siteScript(config: SiteConfig, loader: string): string {
-  return `{const avowSite=${JSON.stringify(config)};\n${loader.trimEnd()}\n}\n`
+  return `(avowSite=>{${loader.trimEnd()}\n})(${JSON.stringify(config)})\n`
 }
 
 const JAVASCRIPT = 'text/javascript; charset=utf-8'
@@ -54,7 +54,7 @@ const scriptRoute = createRoute({
   method: 'get',
   path: '/v1/sites/{site}/avow.js',
   tags: ['page'],
-  summary: 'The loader, with the configuration of the site in front',
+  summary: 'The loader, with the configuration of the site',
   request: { params: siteParam },
   responses: {
     200: { description: 'the script', content: { 'text/javascript': { schema: z.string() } } },

@@ -21,7 +21,7 @@ export async function deriveSubject(
   return encodeBytes(new Uint8Array(await subtle.digest('SHA-256', all)))
 }
 
-export function defineSettings(page: Page): void {
+export function create(page: Page): undefined {
   const { consent } = page
   if (customElements.get('avow-settings')) return
 
