@@ -6,6 +6,7 @@ import { createDecipheriv, createHash, createHmac } from 'node:crypto'
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createTestKey, signToken } from '../packages/server/src/middleware/test-tokens.js'
 import { erase } from './support/failpoints.js'
 import { times } from './support/length.js'
 import { Observer } from './support/observer.js'
@@ -29,6 +30,9 @@ const ADDRESS = '2001:db8:a1b2:c3d4:e5f6:1728:394a:5b6c'
 const ADDRESS_BYTES = Buffer.from('20010db8a1b2c3d4e5f61728394a5b6c', 'hex')
 const AGENT = 'Mozilla/5.0 (X11; Zephyr x86_64; rv:143.0) Gecko/20100101 Firefox/143.0'
 const PAGE = 'https://shop.example/patients/quillfeather'
+/** As long as may be, so that it would show in the length of what is sealed. */
+const accountOf = (i: number) => `patient-${i}-featherquill@shop.example`.padEnd(256, '.')
+const hostKey = createTestKey('ES256', 'host')
 
 /** What a record would look like in the clear, whoever’s it is; a notice has some of the same words. */
 const PLAINTEXT = [
@@ -49,15 +53,16 @@ const SECRET_BYTES = 32
 const CATEGORIES = ['analytics', 'marketing', 'video', 'chat', 'maps']
 const all = (granted: boolean) => Object.fromEntries(CATEGORIES.map((category) => [category, granted]))
 
-/** Has the place ask about all of them. */
+/** Has the place ask about all of them, and know of accounts. */
 function askAboutAll({ folder }: Place): void {
+  writeFileSync(path.join(folder, 'account-keys.json'), JSON.stringify({ keys: [hostKey.jwk] }))
   const [config, policy] = [path.join(folder, 'avow.json'), path.join(folder, 'policy.json')]
   const { categories, ...more } = JSON.parse(readFileSync(policyFile, 'utf8'))
   const [required, optional] = categories
   const asked = CATEGORIES.map((id) => ({ ...optional, id }))
   writeFileSync(policy, JSON.stringify({ ...more, categories: [required, ...asked] }))
   const { sites } = JSON.parse(readFileSync(config, 'utf8'))
-  writeFileSync(config, JSON.stringify({ sites: [{ ...sites[0], policy }] }))
+  writeFileSync(config, JSON.stringify({ sites: [{ ...sites[0], policy, accountKeys: 'account-keys.json' }] }))
 }
 
 let place: Place
@@ -92,7 +97,9 @@ beforeAll(async () => {
       const before = i % 7 === 6 ? made.at(-1)?.submission : undefined
       const linked = before ? { previous: before.id, secret: before.secret } : {}
       const submission = composers[i % 2]!({ ...ways[i % ways.length], ...linked })
-      const headers = { 'X-Forwarded-For': ADDRESS, 'User-Agent': AGENT }
+      // One in two is signed in.
+      const token = i % 2 === 0 ? await signToken(hostKey, SITE, accountOf(i), Date.now()) : null
+      const headers = { 'X-Forwarded-For': ADDRESS, 'User-Agent': AGENT, ...(token && { 'Avow-Account': token }) }
       made.push({ submission, receipt: (await record(server, submission, headers)).receipt })
     },
   )
@@ -159,6 +166,7 @@ function tracesOf({ submission, receipt }: Acknowledged): [string, Buffer[]][] {
 const commonTraces = (): [string, Buffer[]][] => [
   ['the address', [...writings(ADDRESS_BYTES), ...writings(Buffer.from(ADDRESS)), Buffer.from('2001:db8:a1b2')]],
   ['the browser', [...writings(Buffer.from(AGENT)), Buffer.from('Zephyr')]],
+  ['an account', [...writings(Buffer.from('featherquill@shop.example')), Buffer.from('featherquill')]],
   ['the page', [...writings(Buffer.from(PAGE)), Buffer.from('quillfeather')]],
   ...PLAINTEXT.map((text): [string, Buffer[]] => [text, writings(Buffer.from(text))]),
 ]
@@ -269,11 +277,12 @@ test('after unlink and erase: old proofs hold, no byte of the forgotten is left,
   for (const { receipt } of made.filter(({ receipt }) => grades.has(receipt.subject)))
     expect((await ask(server, key, `subjects/${receipt.subject}`)).status).toBe(404)
 
+  expect(before.vault.filter(({ account }) => account !== null)).toHaveLength(COUNT / 2)
   // Not a byte of them: neither what they are, nor what they were found by, nor the secrets as they were wrapped.
   const files = await everything()
   const left = new Map<string, readonly Buffer[]>([...made.flatMap(tracesOf), ...commonTraces()])
   for (const row of before.vault.filter(({ idx }) => unlinked.includes(idx) || erased.includes(idx))) {
-    left.set(`what ${row.idx} was found by`, [row.subject!, row.fingerprint])
+    left.set(`what ${row.idx} was found by`, [row.subject!, row.fingerprint, ...(row.account ? [row.account] : [])])
     left.set(`the wrapped secrets of ${row.idx}`, [row.secrets, row.secrets.subarray(0, 48), row.secrets.subarray(-48)])
   }
   expect(findAll(files, left)).toEqual([])

@@ -34,10 +34,12 @@ function createDice(seed: number) {
 
 type Dice = ReturnType<typeof createDice>
 
-const rowOf = (dice: Dice, subject: boolean): VaultRow => ({
+/** `accounts`: dice of their own, so that the seeds still throw what they threw. */
+const rowOf = (dice: Dice, subject: boolean, accounts: Dice | null = null): VaultRow => ({
   key: dice.bytes(16),
   fingerprint: dice.bytes(32),
   subject: subject ? dice.bytes(16) : null,
+  account: accounts && accounts.below(3) > 0 ? accounts.bytes(16) : null,
   // As long as two wrapped secrets, and as one.
   secrets: dice.bytes(subject ? 96 : 64),
   erased: null,
@@ -65,10 +67,12 @@ function shuffle(dice: Dice, items: number[]): number[] {
 }
 
 /** Records a few at a time, as they come. */
-async function recordAll(log: LogStore, dice: Dice, size: number): Promise<VaultRow[]> {
+async function recordAll(log: LogStore, dice: Dice, size: number, accounts: Dice | null = null): Promise<VaultRow[]> {
   const rows: VaultRow[] = []
   while (rows.length < size) {
-    const batch = Array.from({ length: Math.min(size - rows.length, 1 + dice.below(16)) }, () => rowOf(dice, true))
+    const batch = Array.from({ length: Math.min(size - rows.length, 1 + dice.below(16)) }, () =>
+      rowOf(dice, true, accounts),
+    )
     await append(log, batch)
     rows.push(...batch)
   }
@@ -79,8 +83,9 @@ async function recordAll(log: LogStore, dice: Dice, size: number): Promise<Vault
 function tracesOf(folder: string, rows: readonly VaultRow[], forgotten: readonly number[]): string[] {
   const files = readFiles(folder)
   return forgotten.flatMap((index) => {
-    const { fingerprint, subject, secrets } = rows[index]!
-    const traces = { fingerprint, subject: subject!, secrets: secrets.slice(0, 40), tag: secrets.slice(-40) }
+    const { fingerprint, subject, account, secrets } = rows[index]!
+    const whose = { subject: subject!, ...(account && { account }) }
+    const traces = { fingerprint, ...whose, secrets: secrets.slice(0, 40), tag: secrets.slice(-40) }
     return Object.entries(traces).flatMap(([what, bytes]) =>
       files
         .filter((file) => file.bytes.includes(Buffer.from(bytes)))
@@ -108,7 +113,7 @@ const remnantsOf = (seed: number): Promise<string[]> =>
   inFolder(async (folder) => {
     const dice = createDice(seed)
     const { storage, log } = await openShop(folder)
-    const rows = await recordAll(log, dice, 20 + dice.below(200))
+    const rows = await recordAll(log, dice, 20 + dice.below(200), SEEDS.includes(seed) ? null : createDice(seed + 1))
     const fates = rows.map(() => dice.below(3))
     const forgotten: number[] = []
     for (const [fate, grade] of (['unlink', 'erase'] as const satisfies Grade[]).entries()) {
@@ -130,7 +135,7 @@ const remnantsOf = (seed: number): Promise<string[]> =>
     return traces
   })
 
-test('no fingerprint, blind index or wrapped secret of a forgotten record is left anywhere in the files', async () => {
+test('no fingerprint, blind index of a subject or an account, or wrapped secret of a forgotten record is left anywhere in the files', async () => {
   const found: string[] = []
   for (const seed of seeds) found.push(...(await remnantsOf(seed)).map((what) => `seed ${seed}: ${what}`))
   expect(found).toEqual([])

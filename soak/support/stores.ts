@@ -9,6 +9,7 @@ export interface VaultRow {
   readonly key: Buffer
   readonly fingerprint: Buffer
   readonly subject: Buffer | null
+  readonly account: Buffer | null
   readonly secrets: Buffer
   readonly erased: string | null
 }

@@ -118,7 +118,13 @@ async function servedLog() {
       const appended = []
       for (let index = ledger.head.size; index < size; index++) {
         const digest = createHash('sha256').update(String(index)).digest()
-        const compose = () => ({ kind: 'consent' as const, subject: digest.subarray(16), evidence: {}, identity: {} })
+        const compose = () => ({
+          kind: 'consent' as const,
+          subject: digest.subarray(16),
+          account: null,
+          evidence: {},
+          identity: {},
+        })
         appended.push(ledger.append({ key: digest.subarray(0, 16), fingerprint: digest, compose }))
       }
       await Promise.all(appended)

@@ -15,6 +15,7 @@ import { healthRoutes } from './routes/health.js'
 import { logRoutes } from './routes/log.js'
 import { type Scripts, scriptRoutes } from './routes/script.js'
 import type { Site, Sites } from './routes/site.js'
+import { stateRoutes } from './routes/state.js'
 import type { KeyStore } from './storage/storage.js'
 
 export interface AppParts {
@@ -73,6 +74,7 @@ export function createApp(parts: AppParts): App {
     gpcRoutes(app, sites)
     consentRoutes(app, sites, carry, now)
     activityRoutes(app, sites, carry, now)
+    stateRoutes(app, sites, now)
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
     auditRoutes(app, sites, keys, now)

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { parseNode, parseOrigin, parsePort, parseRateLimit, readConfig, readKeys, readWitnessing } from './config.js'
 import { TestWitness } from './ledger/test-witness.js'
+import { createTestKey } from './middleware/test-tokens.js'
 import { testFolder } from './test-folder.js'
 import { testPolicy } from './testing.js'
 
@@ -31,6 +32,21 @@ test('a configuration reads its policies from beside itself, and keeps logs priv
 test('how the pages of a site behave is read as it stands', () => {
   const page = { domain: 'shop.example', gpc: 'ask', consentMode: { analytics: ['analytics_storage'] }, page: true }
   expect(readConfig(configFile({ sites: [{ ...site, ...page }] }), ENV).sites[0]).toMatchObject(page)
+})
+
+test('the keys of account tokens are read from beside the configuration, and a bad one is named with its file', () => {
+  const keysFile = (content: unknown) => {
+    const file = configFile({ sites: [{ ...site, accountKeys: 'keys.json' }] })
+    writeFileSync(path.join(path.dirname(file), 'keys.json'), JSON.stringify(content))
+    return file
+  }
+  const set = { keys: [createTestKey('ES256', 'one').jwk] }
+  expect(readConfig(keysFile(set), ENV).sites[0]?.accountKeys).toEqual(set)
+  expect(readConfig(configFile({ sites: [site] }), ENV).sites[0]).not.toHaveProperty('accountKeys')
+  expect(() => readConfig(keysFile({ keys: [{ kty: 'oct' }] }), ENV)).toThrow(/keys\.json\.keys\.0\.alg: expected/)
+  expect(() => readConfig(configFile({ sites: [{ ...site, accountKeys: 'nowhere.json' }] }), ENV)).toThrow(
+    /nowhere\.json: expected a readable file/,
+  )
 })
 
 test('a mistake in the configuration is named by its key', () => {

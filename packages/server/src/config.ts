@@ -4,6 +4,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { type PageOptions, pageOptionFields } from './consent/page-options.js'
 import { type Policy, parsePolicy } from './consent/policy.js'
+import { type JwkSet, parseAccountKeys } from './middleware/account.js'
 import type { Witnessing } from './outsiders.js'
 import { InputError } from './problem.js'
 import { parseKeys } from './vault/keyring.js'
@@ -17,6 +18,8 @@ export interface SiteOptions extends PageOptions {
   readonly origins: readonly string[]
   /** Whether anybody may read the log; otherwise a key with `audit:read`. */
   readonly publicLog: boolean
+  /** Public keys, each with its `alg`, that the host signs account tokens with; in `avow.json` the name of a file. Default none. */
+  readonly accountKeys?: JwkSet | undefined
 }
 
 export interface Config {
@@ -142,6 +145,7 @@ const siteFile = z.strictObject({
   policy: z.string().min(1),
   origins: z.array(z.url()).min(1),
   publicLog: z.boolean().default(false),
+  accountKeys: z.string().min(1).optional(),
   ...pageOptionFields,
 })
 const configFile = z.strictObject({ sites: z.array(siteFile).min(1) })
@@ -166,6 +170,13 @@ function readJson(file: string): unknown {
 /** Reads a policy file. Throws `InputError` naming the field that is off. */
 export const readPolicy = (file: string): Policy => parsePolicy(readJson(file))
 
+/** Reads a JSON Web Key Set. Throws `InputError` naming the file and what is off. */
+function readAccountKeys(file: string): JwkSet {
+  const set = readJson(file)
+  parseAccountKeys(file, set)
+  return set as JwkSet
+}
+
 /** Reads `avow.json`, whose paths are relative to itself, and the environment. Throws `InputError`. */
 export function readConfig(file: string, env: Env): Config {
   const parsed = configFile.safeParse(readJson(file))
@@ -188,8 +199,9 @@ export function readConfig(file: string, env: Env): Config {
     node: parseNode(env.AVOW_NODE, Boolean(env.AVOW_DATABASE)),
     anchor: env.AVOW_ANCHOR || null,
     witnessing: readWitnessing(env),
-    sites: parsed.data.sites.map((site) => ({
+    sites: parsed.data.sites.map(({ accountKeys, ...site }) => ({
       ...site,
+      ...(accountKeys && { accountKeys: readAccountKeys(path.resolve(path.dirname(file), accountKeys)) }),
       policy: readPolicy(path.resolve(path.dirname(file), site.policy)),
     })),
   }

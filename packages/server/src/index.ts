@@ -11,6 +11,7 @@ export {
 } from './config.js'
 export type { PageOptions } from './consent/page-options.js'
 export { type Avow, type AvowOptions, createAvow, VERSION } from './main.js'
+export type { JwkSet } from './middleware/account.js'
 export { SCOPES, type Scope } from './middleware/api-key.js'
 export { InputError } from './problem.js'
 export { type Scripts, siteScript } from './routes/script.js'

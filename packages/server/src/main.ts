@@ -12,6 +12,7 @@ import { type Escrow, escrowedLogs, openFileEscrow, originOf } from './ledger/es
 import { createKeptCheckpoint, openKeptCheckpoint } from './ledger/kept-checkpoint.js'
 import type { Ledger } from './ledger/ledger.js'
 import { createSigner } from './ledger/signer.js'
+import { type AccountKeys, parseAccountKeys } from './middleware/account.js'
 import { createApiKey, type Scope } from './middleware/api-key.js'
 import { type Outside, type Outsiders, realOutside, startOutsiders, type Witnessing } from './outsiders.js'
 import { InputError } from './problem.js'
@@ -147,12 +148,16 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
 /** A site's options once they are checked. */
 interface CheckedSite extends Pick<SiteOptions, 'site' | 'origins' | 'publicLog' | 'policy'> {
   readonly page: SetPageOptions
+  readonly accountKeys: AccountKeys | null
 }
 
 function checkSite(one: AvowOptions['sites'][number], publicUrl: string): CheckedSite {
   const { site, origins, publicLog } = one
   const policy = parsePolicy(one.policy)
-  return { site, origins, publicLog, policy, page: parsePageOptions(site, one, policy, publicUrl) }
+  const page = parsePageOptions(site, one, policy, publicUrl)
+  const { accountKeys: set } = one
+  const accountKeys = set === undefined ? null : parseAccountKeys(`sites.${site}.accountKeys`, set)
+  return { site, origins, publicLog, policy, page, accountKeys }
 }
 
 async function openSite(
@@ -194,6 +199,7 @@ async function openSite(
       origins: new Set(site.origins),
       publicLog: site.publicLog,
       page: site.page,
+      accountKeys: site.accountKeys,
     },
     outsiders,
   }

@@ -17,6 +17,7 @@ export const PROBLEMS = {
   erased: [410, 'The record was erased'],
   'origin-refused': [403, 'The page asking is not on the list of the site'],
   unauthorized: [401, 'What would show who is asking is missing or not valid'],
+  'account-refused': [401, 'The token does not show whose account it is'],
   forbidden: [403, 'The API key does not reach this far'],
   'not-found': [404, 'There is nothing here'],
   'rate-limited': [429, 'Too many requests from this address'],

@@ -5,6 +5,7 @@ import type { PageOptions } from './consent/page-options.js'
 import type { Policy } from './consent/policy.js'
 import { createMemoryEscrow } from './ledger/escrow.js'
 import { type AvowOptions, createAvow } from './main.js'
+import { createTestKey, signToken } from './middleware/test-tokens.js'
 import { createMemoryStorage } from './storage/memory.js'
 import type { Storage } from './storage/storage.js'
 
@@ -73,6 +74,9 @@ const scripts = {
   pinned: ['avow.0.1.0.js', 'avow'],
 } as const
 
+/** What the host of the world signs account tokens with. */
+const hostKey = createTestKey('ES256', 'host')
+
 interface WorldOptions extends Partial<AvowOptions> {
   policy?: Policy
   /** How the site's pages behave. */
@@ -86,7 +90,9 @@ export async function testWorld({ policy = testPolicy(), page = {}, ...options }
   const avow = await createAvow({
     data: 'memory',
     publicUrl: 'https://shop.example/_avow',
-    sites: [{ site: SITE, policy, origins: [PAGE_ORIGIN], publicLog: true, ...page }],
+    sites: [
+      { site: SITE, policy, origins: [PAGE_ORIGIN], publicLog: true, accountKeys: { keys: [hostKey.jwk] }, ...page },
+    ],
     rateLimit: null,
     keys: [new Uint8Array(32).fill(3)],
     escrowOf: createMemoryEscrow,
@@ -134,9 +140,16 @@ export async function testWorld({ policy = testPolicy(), page = {}, ...options }
       method: 'POST',
       headers: { origin: PAGE_ORIGIN, ...(secret === null ? {} : { authorization: `Avow ${secret}` }), ...headers },
     })
+  /** The headers of a page where this account is signed in. */
+  const signedIn = async (account: string) => ({ 'avow-account': await signToken(hostKey, SITE, account, clock.now) })
+  /** What a browser is told of its own choice, with the secret where there is one. */
+  const state = (secret: string | null, headers: Record<string, string> = {}, site = SITE) =>
+    avow.app.request(`/v1/state?site=${site}`, {
+      headers: { ...(secret === null ? {} : { authorization: `Avow ${secret}` }), ...headers },
+    })
   const audit = (path: string, token = key) =>
     avow.app.request(`/v1/audit${path}`, { headers: { authorization: `Bearer ${token}` } })
-  return { avow, storage, clock, logged, key, notice, submission, post, consent, activity, audit }
+  return { avow, storage, clock, logged, key, notice, submission, post, consent, activity, state, signedIn, audit }
 }
 
 /** A UUIDv7 of this instant, told apart by `count` (RFC 9562 §5.7). */

@@ -74,7 +74,7 @@ export function openDesk(page: Page): OpenDesk {
 
   const outbox = createOutbox({
     pending,
-    now: () => Date.now(),
+    now: page.now,
     send,
     notice: read,
     later(delayMs, retry) {

@@ -29,10 +29,8 @@ function recorded(choices: Choices, day: number, more: Partial<RecordedDecision>
 
 beforeEach(() => {
   localStorage.clear()
-  vi.setSystemTime(now)
 })
 afterEach(() => {
-  vi.useRealTimers()
   vi.unstubAllGlobals()
   vi.restoreAllMocks()
 })
@@ -43,7 +41,7 @@ function device(accounts: Record<string, RecordedDecision | null>, crossDevice =
   const consent = createConsent(
     { ...site, ...(crossDevice && { crossDevice }) },
     jar,
-    () => Date.now(),
+    () => now,
     false,
     () => [],
   )
@@ -54,7 +52,7 @@ function device(accounts: Record<string, RecordedDecision | null>, crossDevice =
       links.push([choices.analytics, isNews])
     },
   } as unknown as Ui
-  const page = { base: 'https://a', prefix: 'avow:fr-apiaas:', consent, ui: async () => ui } as Page
+  const page = { base: 'https://a', prefix: 'avow:fr-apiaas:', consent, now: () => now, ui: async () => ui } as Page
   vi.stubGlobal('fetch', async (_: string, { headers }: { headers: Record<string, string> }) => {
     const token = headers['avow-account'] ?? ''
     if (!(token in accounts)) return Response.json({}, { status: 401 })

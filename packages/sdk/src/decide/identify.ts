@@ -89,7 +89,7 @@ export function create(page: Page): Account {
       // What waits to be sent is newer than what the server knows.
       if (isKnown && pending.list()[0]) return
 
-      const now = Date.now()
+      const now = page.now()
       // Where this clock runs ahead, what it stamped is not as late as it says.
       const aheadMs = Math.max(0, now - (Date.parse(answer.headers.get('date') ?? '') || now))
       const decidedAt = mine && mine.decidedAt - aheadMs

@@ -6,7 +6,7 @@ import type { ActivityAnswer, Choices, Notice, SiteConfig } from '../wire.js'
 import { watchActivity } from './activity.js'
 import { attempt } from './attempt.js'
 import { type Consent, createConsent, deny } from './consent.js'
-import { type Decision, decodeDecision } from './cookie.js'
+import { countGrants, type Decision, decodeDecision } from './cookie.js'
 import { createGate, type Start } from './gate.js'
 import { createJar } from './jar.js'
 import { pickLanguage } from './rules.js'
@@ -28,6 +28,8 @@ export interface Page {
   sending?: AbortController
   /** The words, fetched once. */
   notice(): Promise<Notice>
+  /** Unix milliseconds. */
+  now(): number
   ui(): Promise<Ui>
   ask: Ask
 }
@@ -179,9 +181,11 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
   const ask: Ask = (method, ...args) => {
     const call = (on: Promise<Asked | Account>) =>
       quiet(on.then((it) => (it as unknown as Record<string, (...args: unknown[]) => unknown>)[method]!(...args)))
+    const now = decision()
     // By their first letters: identify, forget; withdraw, rejectAll.
     if (/^[if]/.test(method)) call(load('account'))
-    else if (!granted()[0] || !/^[wr]/.test(method)) call(ui())
+    // A grant that the opt-out signal suspends can be withdrawn, too.
+    else if (!now || !countGrants(now) || !/^[wr]/.test(method)) call(ui())
     else {
       consent.decide(deny(site), '', (made, decision) => {
         const bytes = crypto.getRandomValues(new Uint8Array(10))
@@ -191,7 +195,7 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
       })
     }
   }
-  const page: Page = { base, prefix, consent, notice, ui, ask }
+  const page: Page = { base, prefix, consent, notice, now: Date.now, ui, ask }
 
   /** Has the UI file ask, send and clean, where there is anything to ask, to send or to clean. */
   const settle = async (own?: boolean) => {

@@ -44,6 +44,7 @@ test('in a frame that forbids cookies a refusal is still sent', async () => {
   const page = {
     base: 'https://dash.example/_avow',
     prefix: 'avow:fr-apiaas:',
+    now: () => Date.UTC(2026, 3, 1),
     consent,
     notice: async () => ({ hash: 'n', language: 'en', words: {} }),
     ask: () => {},

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { expect, test } from 'vitest'
-import { agentFamily, subjectOf } from './record.js'
+import { describe, expect, test } from 'vitest'
+import { testPolicy } from '../testing.js'
+import { agentFamily, composeRecord, type ParsedSubmission, subjectOf } from './record.js'
 
 test('the subject is the hash that formats.md gives, and differs from site to site', () => {
   const secret = Buffer.alloc(16, 7)
@@ -19,4 +20,38 @@ test('of a browser only its family is kept', () => {
   expect(agentFamily('Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0')).toBe('Firefox')
   expect(agentFamily('curl/8')).toBe('other')
   expect(agentFamily(undefined)).toBe('other')
+})
+
+describe('whose word counts for when it was decided', () => {
+  const DAY_MS = 86_400_000
+  const recordedAt = Date.parse('2026-11-23T10:00:00Z')
+  const compose = (action: 'link' | 'save', decidedAgoMs: number, ageMs: number) => {
+    const said = {
+      ...{ action, choices: { analytics: true }, offered: [], layer: 'api', gpc: null, previous: null },
+      ...{ id: 'id', site: 'shop', secret: 's', ui: 'u', sdk: '0.1.0' },
+      ...{ policy: { version: '1', hash: 'h' }, notice: { hash: 'h', language: 'en' } },
+      ...{ decidedAt: new Date(recordedAt - decidedAgoMs).toISOString(), ageMs },
+    } as ParsedSubmission
+    return composeRecord(said, 'subject', 'account', testPolicy(), 'Firefox', recordedAt)
+  }
+
+  test('what is taken over was decided when it says, long ago or not, and is valid no longer for it', () => {
+    for (const ageMs of [0, 100 * DAY_MS]) {
+      const { evidence, identity } = compose('link', 100 * DAY_MS, ageMs)
+      expect(evidence.clock).toBe('ok')
+      expect(evidence.validUntil).toBe(new Date(recordedAt + 80 * DAY_MS).toISOString())
+      expect(identity).toMatchObject({ subject: 'subject', account: 'account' })
+    }
+  })
+
+  test('nothing can be taken over that was decided more than a day after it is recorded', () => {
+    const { evidence } = compose('link', -2 * DAY_MS, 0)
+    expect(evidence.clock).toBe('implausible')
+    expect(evidence.validUntil).toBe(new Date(recordedAt + 180 * DAY_MS).toISOString())
+  })
+
+  test('of any other choice the age that the browser tells must fit', () => {
+    expect(compose('save', 3 * DAY_MS, 3 * DAY_MS).evidence.clock).toBe('ok')
+    expect(compose('save', 3 * DAY_MS, 0).evidence.clock).toBe('implausible')
+  })
 })

@@ -65,7 +65,7 @@ export interface Evidence {
   readonly policy: { readonly version: string; readonly hash: string }
   readonly notice: { readonly hash: string; readonly language: string }
   readonly ui: string
-  readonly layer: string
+  readonly layer: ParsedSubmission['layer']
   readonly offered: readonly string[]
   readonly decidedAt: string
   readonly recordedAt: string
@@ -126,17 +126,30 @@ export function checkSubmission(submission: ParsedSubmission, book: PolicyBook):
   return cited
 }
 
-/** The two parts of a record. The identity part is all that links the evidence to a person, `subject` by its id. */
+/**
+ * Whether the browser's word for when it was decided is to be believed. What is taken over was decided at any time before
+ * now; to count it by the server's clock would make an old grant a new one.
+ */
+function isPlausible(action: Evidence['action'], decidedAtMs: number, ageMs: number, recordedAtMs: number): boolean {
+  if (action === 'link') return decidedAtMs - recordedAtMs <= CLOCK_TOLERANCE_MS
+  return Math.abs(recordedAtMs - ageMs - decidedAtMs) <= CLOCK_TOLERANCE_MS
+}
+
+/**
+ * The two parts of a record. The identity part is all that links the evidence to a person, `subject` by its id, and
+ * `account` by what the site calls who was signed in.
+ */
 export function composeRecord(
   submission: ParsedSubmission,
   subject: string,
+  account: string | null,
   policy: Policy,
   agent: string,
   recordedAtMs: number,
 ): { evidence: Evidence; identity: Identity } {
   const { id, site, previous, ageMs, page = null, ...said } = submission
   const decidedAtMs = Date.parse(said.decidedAt)
-  const plausible = Math.abs(recordedAtMs - ageMs - decidedAtMs) <= CLOCK_TOLERANCE_MS
+  const plausible = isPlausible(said.action, decidedAtMs, ageMs, recordedAtMs)
   const from = plausible ? decidedAtMs : recordedAtMs
   return {
     evidence: {
@@ -157,7 +170,7 @@ export function composeRecord(
       validUntil: new Date(from + policy.maxAgeDays * DAY_MS).toISOString(),
     },
     // The address is off; the page is there where a site asks for it: a path carries names.
-    identity: { account: null, agent, id, network: null, page, previous, subject },
+    identity: { account, agent, id, network: null, page, previous, subject },
   }
 }
 
@@ -185,6 +198,7 @@ export function toRecord(log: string, index: number, evidence: Evidence, identit
     index,
     id: identity.id,
     subject: identity.subject,
+    account: identity.account,
     previous: identity.previous,
     recordedAt: evidence.recordedAt,
     decidedAt: evidence.decidedAt,

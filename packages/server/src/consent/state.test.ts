@@ -12,9 +12,11 @@ const record = (
   recorded: number,
   decided = recorded,
   clock: 'ok' | 'implausible' = 'ok',
+  action: 'save' | 'link' = 'save',
 ) => ({
   index,
   evidence: {
+    action,
     choices: { analytics: granted },
     decidedAt: at(decided * HOUR),
     recordedAt: at(recorded * HOUR),
@@ -55,6 +57,41 @@ describe('which record decides', () => {
 
   test('of a grant whose clock is implausible the time of recording counts', () => {
     expect(decisive([record(0, false, 5), record(1, true, 10, 4, 'implausible')])?.index).toBe(1)
+  })
+
+  const link = (index: number, granted: boolean, recorded: number, decided: number) =>
+    record(index, granted, recorded, decided, 'ok', 'link')
+
+  test('what another device took over is no later than what it took over, however late it arrives', () => {
+    // Taken over at 6, while that device was offline from 6 to 20.
+    expect(decisive([record(0, true, 5), record(1, false, 10), link(2, true, 20, 5)])?.index).toBe(1)
+    // Also where the clock that withdrew runs hours behind.
+    expect(decisive([record(0, true, 5), record(1, false, 10, 2), link(2, true, 20, 5)])?.index).toBe(1)
+    // And a denial that was taken over does not undo the grant that came after it.
+    expect(decisive([record(0, false, 5), record(1, true, 10), link(2, false, 20, 5)])?.index).toBe(1)
+    // Nor a grant of less by an older grant of more.
+    expect(decisive([record(0, true, 5), record(1, true, 10), link(2, true, 20, 5)])?.index).toBe(1)
+  })
+
+  test('a choice that was made signed out, of which the account has no other record, counts by itself', () => {
+    expect(decisive([link(0, true, 20, 5)])?.index).toBe(0)
+    expect(decisive([record(0, false, 10), link(1, true, 20, 5)])?.index).toBe(0)
+    expect(decisive([record(0, false, 10), link(1, true, 20, 12)])?.index).toBe(1)
+    expect(decisive([record(0, true, 10), link(1, false, 20, 5)])?.index).toBe(1)
+  })
+
+  test('taking over changes nothing of what counts, in whatever order it arrives', () => {
+    const any = fc.record({ granted: fc.boolean(), recorded: fc.nat(50), decided: fc.nat(50) })
+    fc.assert(
+      fc.property(fc.array(any, { minLength: 1, maxLength: 8 }), fc.nat(7), fc.nat(50), (histories, which, delay) => {
+        const records = histories.map(({ granted, recorded, decided }, index) =>
+          record(index, granted, recorded, decided),
+        )
+        const { granted, recorded, decided } = histories[which % histories.length]!
+        const taken = link(records.length, granted, recorded + delay, decided)
+        expect(decisive([...records, taken])).toBe(decisive(records))
+      }),
+    )
   })
 
   test('the order in which records are looked at changes nothing', () => {

@@ -11,7 +11,13 @@ import { createSigner } from './signer.js'
 const draft = (key: string): Draft => ({
   key: Buffer.alloc(16, key),
   fingerprint: Buffer.alloc(32, key),
-  compose: () => ({ kind: 'consent', subject: Buffer.alloc(16, 'ann'), evidence: { key }, identity: { key } }),
+  compose: () => ({
+    kind: 'consent',
+    subject: Buffer.alloc(16, 'ann'),
+    account: null,
+    evidence: { key },
+    identity: { key },
+  }),
 })
 
 const keyOf = ({ evidence }: { evidence: object | null }) => (evidence as { key: string }).key

@@ -48,6 +48,7 @@ const draft = (key: string, said = key, subject = 'ann'): Draft => ({
   compose: (recordedAt) => ({
     kind: 'consent',
     subject: bytesOf(subject, 16),
+    account: null,
     evidence: { said, recordedAt },
     identity: { key },
   }),

@@ -365,10 +365,17 @@ export class Ledger {
       // Another node may have recorded something later meanwhile: its clock runs ahead, or it was quicker.
       const sealed = early && early.recordedAt >= composing.recordedAt ? early : this.#seal(draft, composing.recordedAt)
       composing.recordedAt = sealed.recordedAt
-      const { row, subject, composed } = sealed
+      const { row, subject, account, composed } = sealed
       const opened = this.#sealer.opened(composed, sealed, index)
       composing.entries.push(row)
-      composing.vault.push({ key, fingerprint, erased: null, subject, secrets: this.#sealer.wrap(sealed, index) })
+      composing.vault.push({
+        key,
+        fingerprint,
+        erased: null,
+        subject,
+        account,
+        secrets: this.#sealer.wrap(sealed, index),
+      })
       if (composed.kind === 'document') composing.documents.push({ ...composed.document, index })
       answers.push({ index, answer: () => resolve({ index, repeated: false, opened }) })
     }
@@ -545,6 +552,11 @@ export class Ledger {
   /** Indexes of the subject's entries, ascending. */
   findSubject(subject: Uint8Array): Promise<number[]> {
     return this.#parts.store.findSubject(subject)
+  }
+
+  /** Indexes of the account's entries, ascending. */
+  findAccount(account: Uint8Array): Promise<number[]> {
+    return this.#parts.store.findAccount(account)
   }
 
   /** Indexes below `before` of entries about somebody, newest first. */

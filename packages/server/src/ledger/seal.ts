@@ -10,7 +10,7 @@ const PAD_BYTES = 512
 /**
  * And at least to this, so that parts of one kind share a length whatever was chosen. Evidence is 440 to 890 bytes with up
  * to five optional categories, and 1,008 with eight of which every name, label and language is as long as may be. An
- * identity is 180 to 210, with an account of 128 characters and a network 353. Every step costs: an entry with 512 more
+ * identity is 180 to 210, and 465 with as long an account as there may be. Every step costs: an entry with 512 more
  * doesn't fit twice into a page of SQLite.
  */
 const AT_LEAST = { evidence: 1024, identity: 512, body: 512 } as const satisfies Record<PartKind, number>

@@ -6,7 +6,14 @@ import { encodeEntry, jcs } from './entry.js'
 import { openSeal, randomSecret, seal, sealText } from './seal.js'
 
 export type Composed =
-  | { readonly kind: 'consent'; readonly subject: Uint8Array; readonly evidence: object; readonly identity: object }
+  | {
+      readonly kind: 'consent'
+      readonly subject: Uint8Array
+      /** Null where nobody was signed in. */
+      readonly account: Uint8Array | null
+      readonly evidence: object
+      readonly identity: object
+    }
   | { readonly kind: 'document'; readonly document: Omit<DocumentRow, 'index'> }
   | { readonly kind: 'tombstone'; readonly body: Tombstone }
   | { readonly kind: 'epoch'; readonly origin: string; readonly root: string; readonly size: number }
@@ -61,13 +68,14 @@ export class Sealer {
           kind === 'policy'
             ? encodeEntry({ type: 'policy', v: 1, hash, version })
             : encodeEntry({ type: 'notice', v: 1, hash, language: language!, version })
-        return { row: { entry, sealed: [] }, subject: null, secrets: [] }
+        return { row: { entry, sealed: [] }, subject: null, account: null, secrets: [] }
       }
       case 'epoch': {
         const { origin, root, size } = composed
         return {
           row: { entry: encodeEntry({ type: 'epoch', v: 1, origin, root, size }), sealed: [] },
           subject: null,
+          account: null,
           secrets: [],
         }
       }
@@ -75,10 +83,10 @@ export class Sealer {
         const secret = randomSecret()
         const entry = encodeEntry({ type: 'tombstone', v: 1, body: commit('body', secret, composed.body) })
         const sealed = [seal('body', composed.body, secret, this.#associated('tombstone'))]
-        return { row: { entry, sealed }, subject: null, secrets: [secret] }
+        return { row: { entry, sealed }, subject: null, account: null, secrets: [secret] }
       }
       case 'consent': {
-        const { evidence, identity, subject } = composed
+        const { evidence, identity, subject, account } = composed
         const [a, b] = [randomSecret(), randomSecret()]
         const [evidenceText, identityText] = [jcs(evidence), jcs(identity)]
         const entry = encodeEntry({
@@ -92,7 +100,7 @@ export class Sealer {
           entry,
           sealed: [sealText('evidence', evidenceText, a, aad), sealText('identity', identityText, b, aad)],
         }
-        return { row, subject, secrets: [a, b] }
+        return { row, subject, account, secrets: [a, b] }
       }
     }
   }
@@ -167,6 +175,7 @@ export class Sealer {
 export interface Sealed {
   readonly row: EntryRow
   readonly subject: Uint8Array | null
+  readonly account: Uint8Array | null
   /** In the order of the sealed parts, not wrapped yet. */
   readonly secrets: readonly Uint8Array[]
 }

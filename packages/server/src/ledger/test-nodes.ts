@@ -21,7 +21,13 @@ export function draftOf(key: string): Draft {
   return {
     key: digest.subarray(0, 16),
     fingerprint: digest,
-    compose: () => ({ kind: 'consent', subject: digest.subarray(16), evidence: { key }, identity: { key } }),
+    compose: () => ({
+      kind: 'consent',
+      subject: digest.subarray(16),
+      account: null,
+      evidence: { key },
+      identity: { key },
+    }),
   }
 }
 

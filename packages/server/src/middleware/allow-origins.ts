@@ -12,7 +12,11 @@ export function allowOrigins(method: 'GET' | 'POST', origins: ReadonlySet<string
     c.header('vary', 'Origin')
     if (origin !== undefined && origins.has(origin)) c.header('access-control-allow-origin', origin)
     if (origin !== undefined && sharing.has(origin)) c.header('access-control-allow-credentials', 'true')
-    if (c.req.method !== 'OPTIONS') return next()
+    if (c.req.method !== 'OPTIONS') {
+      // When to come back, and by whose clock.
+      c.header('access-control-expose-headers', 'retry-after, date')
+      return next()
+    }
     c.header('access-control-allow-methods', method)
     c.header('access-control-allow-headers', 'content-type, authorization, avow-account')
     c.header('access-control-max-age', '86400')

@@ -14,6 +14,7 @@ import { stateOf } from '../consent/state.js'
 import { encodeBase64url } from '../ledger/base64.js'
 import { type Appended, ConflictError, type Draft, ErasedError, ForkError, type Ledger } from '../ledger/ledger.js'
 import { formatProofFile } from '../ledger/proof-file.js'
+import { readAccount } from '../middleware/account.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import type { Carry } from '../middleware/carried-cookie.js'
 import { readJson } from '../middleware/json-body.js'
@@ -48,7 +49,9 @@ const route = createRoute({
   path: '/v1/consents',
   tags: ['page'],
   summary: 'Records a decision',
-  description: 'Answers once the record is durable. Sending the same submission again answers the same record.',
+  description:
+    'Answers once the record is durable. Sending the same submission again answers the same record. Whose account it is says the token in `Avow-Account`, where somebody is signed in; the receipt leaves out who, unless that token is shown.',
+  security: [{}, { account: [] }],
   request: { body: { required: true, content: { 'application/json': { schema: submissionSchema } } } },
   responses: {
     201: json(answerSchema, 'recorded'),
@@ -61,6 +64,7 @@ const route = createRoute({
       'too-large',
       'conflict',
       'erased',
+      'account-refused',
       'origin-refused',
       'not-found',
       'rate-limited',
@@ -69,16 +73,23 @@ const route = createRoute({
   },
 })
 
-/** A copy for the person: where the record stands, what opens it, and the checkpoint it is proved against. */
-export async function receiptOf(ledger: Ledger, opened: LinkedRecord): Promise<string> {
+/**
+ * A copy for the person: where the record stands, what opens it, and the checkpoint it is proved against. Who somebody is
+ * to the site is told to nobody but `account`: a submission may be sent again by a browser that is signed out by then.
+ */
+export async function receiptOf(ledger: Ledger, opened: LinkedRecord, account: string | null): Promise<string> {
   const { size, checkpoint } = ledger.head
   const [proof] = await ledger.prove([opened.index], size)
   const { entry, evidence, identity, secrets } = opened
+  const isTheirs = identity.account === null || identity.account === account
   const extra = JSON.stringify({
     entry,
     evidence,
-    identity,
-    secrets: { evidence: encodeBase64url(secrets.evidence), identity: encodeBase64url(secrets.identity) },
+    identity: isTheirs ? identity : null,
+    secrets: {
+      evidence: encodeBase64url(secrets.evidence),
+      identity: isTheirs ? encodeBase64url(secrets.identity) : null,
+    },
   })
   return formatProofFile({ extra: new TextEncoder().encode(extra), index: opened.index, proof: proof!, checkpoint })
 }
@@ -131,6 +142,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Car
     const site = siteOf(sites, submission.site)
     refuseOrigin(site, c.req.header('origin'))
     const policy = checkSubmission(submission, site.book)
+    const account = await readAccount(c, site.accountKeys, site.name, now())
     const subject = subjectOf(site.name, submission.secret)
     await checkPrevious(site, submission.previous, subject)
     const blinded = site.blind.subject(subject)
@@ -142,7 +154,8 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Car
       compose: (recordedAt) => ({
         kind: 'consent',
         subject: blinded,
-        ...composeRecord(seen, subject, policy, agent, recordedAt),
+        account: account === null ? null : site.blind.account(account),
+        ...composeRecord(seen, subject, account, policy, agent, recordedAt),
       }),
     })
     const ledger = site.logs.get(appended.log)!
@@ -158,7 +171,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Car
         recordedAt: opened.evidence.recordedAt,
         subject,
         state,
-        receipt: await receiptOf(ledger, opened),
+        receipt: await receiptOf(ledger, opened, account),
       },
       appended.repeated ? 200 : 201,
     )

@@ -53,6 +53,7 @@ export const recordSchema = z
     index: z.int(),
     id: z.string(),
     subject: z.string(),
+    account: z.string().nullable(),
     previous: z.string().nullable(),
     recordedAt: z.string(),
     decidedAt: z.string(),

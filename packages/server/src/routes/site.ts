@@ -5,6 +5,7 @@ import type { PolicyBook } from '../consent/policy.js'
 import { type ConsentRecord, type Evidence, type Identity, toRecord } from '../consent/record.js'
 import type { Ledger, OpenedConsent } from '../ledger/ledger.js'
 import type { Publication } from '../ledger/publication.js'
+import type { AccountKeys } from '../middleware/account.js'
 import { Refusal } from '../problem.js'
 import type { Head } from '../storage/storage.js'
 import type { Blinder } from '../vault/blind.js'
@@ -25,6 +26,8 @@ export interface Site {
   readonly publicLog: boolean
   /** How its pages behave, as far as the operator has set it. */
   readonly page: SetPageOptions
+  /** What account tokens are signed with; null where there are no accounts. */
+  readonly accountKeys: AccountKeys | null
 }
 
 export type Sites = ReadonlyMap<string, Site>
@@ -103,7 +106,16 @@ export async function recordsIn(ledger: Ledger, { blind }: Site, subject: string
 
 /** The subject's records of all epochs, oldest first. */
 export async function recordsOf(site: Site, subject: string): Promise<LinkedRecord[]> {
-  const byLog = await Promise.all([...site.logs.values()].map((ledger) => recordsIn(ledger, site, subject)))
+  return allRecords(site, (ledger) => ledger.findSubject(site.blind.subject(subject)))
+}
+
+/** The records of all of an account's subjects, of all epochs, oldest first. */
+export async function recordsOfAccount(site: Site, account: string): Promise<LinkedRecord[]> {
+  return allRecords(site, (ledger) => ledger.findAccount(site.blind.account(account)))
+}
+
+async function allRecords({ logs }: Site, find: (ledger: Ledger) => Promise<number[]>): Promise<LinkedRecord[]> {
+  const byLog = await Promise.all([...logs.values()].map(async (ledger) => openLinked(ledger, await find(ledger))))
   return byLog.reverse().flat()
 }
 

@@ -25,6 +25,7 @@ function numbered(count: number, more: Partial<Batch> = {}) {
         key: bytes(16, i),
         fingerprint: bytes(32, i),
         subject: bytes(16, i % 3),
+        account: i % 2 === 0 ? bytes(16, i % 4) : null,
         erased: null,
         secrets: bytes(64, i),
       })),
@@ -81,6 +82,20 @@ export function conformance(name: string, driver: Driver): void {
       expect(await log.findSubject(bytes(16, 9))).toEqual([])
       expect(await log.recent(7, 3)).toEqual([6, 5, 4])
       expect(await log.recent(2, 10)).toEqual([1, 0])
+      await storage.close()
+    })
+
+    test('entries are found by account, and an account is not taken for a subject of the same bytes', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(5))
+      await log.append([], 5, numbered(4))
+      expect(await log.findAccount(bytes(16, 0))).toEqual([0, 4, 8])
+      expect(await log.findAccount(bytes(16, 2))).toEqual([2, 6])
+      expect(await log.findAccount(bytes(16, 1))).toEqual([])
+      same((await log.vaultRow(2))?.account, bytes(16, 2))
+      expect((await log.vaultRow(3))?.account).toBeNull()
+      const { log: other } = await storage.openLog('other', 'log.example/other')
+      expect(await other.findAccount(bytes(16, 0))).toEqual([])
       await storage.close()
     })
 
@@ -173,12 +188,17 @@ export function conformance(name: string, driver: Driver): void {
     test('what is forgotten is found by nobody, and its key stands', async () => {
       const { storage, log } = await opened()
       await log.append([], 0, numbered(4))
+      await log.append([], 4, numbered(3))
       await log.forget([
         { index: 1, grade: 'unlink', secrets: bytes(32, 99) },
         { index: 2, grade: 'erase', secrets: bytes(0, 0) },
+        { index: 4, grade: 'unlink', secrets: bytes(32, 99) },
       ])
       expect(await log.findSubject(bytes(16, 1))).toEqual([])
-      expect(await log.recent(10, 10)).toEqual([3, 0])
+      expect(await log.findAccount(bytes(16, 0))).toEqual([0])
+      expect(await log.findAccount(bytes(16, 2))).toEqual([6])
+      expect([(await log.vaultRow(2))?.account, (await log.vaultRow(4))?.account]).toEqual([null, null])
+      expect(await log.recent(10, 10)).toEqual([6, 5, 3, 0])
       const [unlinked, erased] = [await log.vaultRow(1), await log.vaultRow(2)]
       expect([unlinked?.subject, unlinked?.erased, erased?.subject, erased?.erased]).toEqual([
         null,
@@ -215,6 +235,8 @@ export function conformance(name: string, driver: Driver): void {
       expect(asked).toEqual([1, 2, 3])
       const firsts = await Promise.all([0, 1, 2, 3, 4].map(async (i) => (await log.vaultRow(i))?.secrets[0]))
       expect(firsts).toEqual([0, 101, 2, 103, 4])
+      expect(await log.findAccount(bytes(16, 0))).toEqual([0, 4])
+      expect(await log.findAccount(bytes(16, 2))).toEqual([2])
       await storage.close()
     })
 
@@ -350,6 +372,7 @@ export function conformance(name: string, driver: Driver): void {
       expect((await later.head()).size).toBe(5)
       same((await later.vaultRow(4))?.secrets, bytes(64, 4))
       expect(await later.findSubject(bytes(16, 1))).toEqual([1, 4])
+      expect(await later.findAccount(bytes(16, 0))).toEqual([0, 4])
       await again.close()
     })
   })

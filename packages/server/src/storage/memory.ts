@@ -79,7 +79,7 @@ class MemoryLog implements LogStore {
       const row = this.#vault[index]
       if (!row || row.erased === 'erase') continue
       const fingerprint = new Uint8Array(row.fingerprint.length)
-      this.#vault[index] = { ...row, subject: null, fingerprint, secrets, erased: grade }
+      this.#vault[index] = { ...row, subject: null, account: null, fingerprint, secrets, erased: grade }
       this.#keys.set(hex(row.key), { index, fingerprint, erased: grade })
     }
   }
@@ -112,8 +112,16 @@ class MemoryLog implements LogStore {
   }
 
   async findSubject(subject: Uint8Array) {
-    const wanted = hex(subject)
-    return this.#vault.flatMap((row, index) => (row.subject && hex(row.subject) === wanted ? [index] : []))
+    return this.#findBy('subject', subject)
+  }
+
+  async findAccount(account: Uint8Array) {
+    return this.#findBy('account', account)
+  }
+
+  #findBy(whose: 'subject' | 'account', blind: Uint8Array): number[] {
+    const wanted = hex(blind)
+    return this.#vault.flatMap(({ [whose]: found }, index) => (found && hex(found) === wanted ? [index] : []))
   }
 
   async recent(before: number, limit: number) {

@@ -7,6 +7,8 @@ interface Shape {
   readonly sealed: readonly number[]
   /** For each vault row, whether it is about somebody. */
   readonly subjects: readonly boolean[]
+  /** Which vault rows are an account's: few, or none. */
+  readonly accounts: readonly number[]
   readonly erased: readonly (Grade | null)[]
   readonly tiles: readonly Pick<TileRow, 'level' | 'n'>[]
   readonly documents: readonly DocumentRow[]
@@ -22,15 +24,20 @@ export interface PackedBatch {
 export function packBatch({ head, entries, vault, tiles, documents }: Batch): PackedBatch {
   const arrays: Uint8Array[] = [head.root]
   for (const { entry, sealed } of entries) arrays.push(entry, ...sealed)
-  for (const { key, fingerprint, subject, secrets } of vault) {
+  const accounts: number[] = []
+  vault.forEach(({ key, fingerprint, subject, account, secrets }, i) => {
     arrays.push(key, fingerprint, secrets)
     if (subject) arrays.push(subject)
-  }
+    if (!account) return
+    arrays.push(account)
+    accounts.push(i)
+  })
   for (const { hashes } of tiles) arrays.push(hashes)
   const shape: Shape = {
     head: { size: head.size, checkpoint: head.checkpoint, recordedAt: head.recordedAt },
     sealed: entries.map(({ sealed }) => sealed.length),
     subjects: vault.map(({ subject }) => subject !== null),
+    accounts,
     erased: vault.map(({ erased }) => erased),
     tiles: tiles.map(({ level, n }) => ({ level, n })),
     documents,
@@ -47,7 +54,8 @@ export function packBatch({ head, entries, vault, tiles, documents }: Batch): Pa
 
 /** The arrays of the answer are views into the one buffer. */
 export function unpackBatch({ shape: text, sizes, bytes }: PackedBatch): Batch {
-  const { head, sealed, subjects, erased, tiles, documents }: Shape = JSON.parse(text)
+  const { head, sealed, subjects, accounts, erased, tiles, documents }: Shape = JSON.parse(text)
+  const signedIn = new Set(accounts)
   let [next, at] = [0, 0]
   const take = () => {
     const start = at
@@ -62,6 +70,7 @@ export function unpackBatch({ shape: text, sizes, bytes }: PackedBatch): Batch {
       fingerprint: take(),
       secrets: take(),
       subject: isAboutSomebody ? take() : null,
+      account: signedIn.has(i) ? take() : null,
       erased: erased[i]!,
     })),
     tiles: tiles.map((tile) => ({ ...tile, hashes: take() })),

@@ -57,6 +57,7 @@ function grown(edge: TileEdge, count: number): { batch: Batch; edge: TileEdge } 
         key: bytesOf(`key ${i}`, 16),
         fingerprint: bytesOf(`print ${i}`, 32),
         subject: i % 5 ? bytesOf(`subject ${i % 7}`, 16) : null,
+        account: i % 11 === 1 ? bytesOf(`account ${i % 2}`, 16) : null,
         secrets: bytesOf(`secret ${i}`, 64),
         erased: null,
       })),
@@ -369,6 +370,63 @@ describe('opening', () => {
     await (await create(stores)).close()
     await server.query(stores.vault, 'UPDATE avow_vault_schema SET version = 99')
     await expect(create(stores)).rejects.toThrow(/the vault \(database .*\) was written by a newer release \(schema 99/)
+  })
+
+  test('a vault of before there were accounts is taken up as it is, and then finds by account', async () => {
+    const { storage, log, stores } = await opened()
+    await log.append(
+      [],
+      0,
+      ({ head }) =>
+        grown(
+          TileEdge.restore(head.size, () => null),
+          5,
+        ).batch,
+    )
+    await storage.close()
+    // As it was: the check and the index go with the column.
+    await server.query(stores.vault, 'ALTER TABLE avow_vault DROP COLUMN account')
+    await server.query(stores.vault, 'UPDATE avow_vault_schema SET version = 2')
+    const { storage: later, log: same } = await opened(stores)
+    expect(await same.findSubject(bytesOf('subject 1', 16))).toEqual([1])
+    expect(await same.findAccount(bytesOf('account 1', 16))).toEqual([])
+    expect((await same.vaultRow(1))?.account).toBeNull()
+    const account = bytesOf('account 1', 16)
+    await same.append([], 5, () => ({
+      head: { size: 6, root: bytesOf('root', 32), checkpoint: 'checkpoint 6', recordedAt: 6 },
+      entries: [{ entry: bytesOf('entry 5', 90), sealed: [] }],
+      vault: [
+        {
+          ...{ key: bytesOf('key 5', 16), fingerprint: bytesOf('print 5', 32), subject: null, account },
+          ...{ secrets: bytesOf('secret 5', 64), erased: null },
+        },
+      ],
+      tiles: [],
+      documents: [],
+    }))
+    expect(await same.findAccount(account)).toEqual([5])
+    await later.close()
+  })
+
+  test('an erasure by a node that knows of no accounts fails, and leaves nothing half done', async () => {
+    const { storage, log, stores } = await opened()
+    await log.append(
+      [],
+      0,
+      ({ head }) =>
+        grown(
+          TileEdge.restore(head.size, () => null),
+          5,
+        ).batch,
+    )
+    const erasing = server.query(
+      stores.vault,
+      "UPDATE avow_vault SET erased = 'erase', subject = NULL, secrets = '' WHERE idx = 1",
+    )
+    await expect(erasing).rejects.toThrow(/violates check constraint/)
+    await log.forget([{ index: 1, grade: 'erase', secrets: new Uint8Array(0) }])
+    expect(await log.vaultRow(1)).toMatchObject({ subject: null, account: null, erased: 'erase' })
+    await storage.close()
   })
 
   test('a wrong password and an unknown database are named with the cure, and without the password', async () => {

@@ -78,6 +78,10 @@ const VAULT_MIGRATIONS = [
    CREATE TABLE avow_vault_values (name TEXT PRIMARY KEY, value BYTEA NOT NULL);`,
   // In the row that an append locks anyway, so that asking under the lock costs nothing.
   'ALTER TABLE avow_vault_logs ADD COLUMN key_id TEXT',
+  // A node of an earlier release would forget whom a row is about and leave whose account it is: there its erasure fails,
+  // and is carried out at the next start, by one that knows better.
+  `ALTER TABLE avow_vault ADD COLUMN account BYTEA, ADD CHECK (account IS NULL OR erased IS NULL);
+   CREATE INDEX avow_vault_account ON avow_vault (site_id, account, idx) WHERE account IS NOT NULL;`,
 ]
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -94,6 +98,7 @@ interface VaultColumns {
   key: Buffer
   fingerprint: Buffer
   subject: Buffer | null
+  account: Buffer | null
   secrets: Buffer
   erased: Grade | null
 }
@@ -251,8 +256,8 @@ class PostgresLog implements LogStore {
   async #writeVault(vault: Session, from: number, rows: readonly VaultRow[]) {
     await this.#dropOrphans(vault, from)
     await vault.run(
-      `INSERT INTO avow_vault (site_id, idx, key, fingerprint, subject, secrets, erased)
-       SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[])`,
+      `INSERT INTO avow_vault (site_id, idx, key, fingerprint, subject, secrets, erased, account)
+       SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[], $8::bytea[])`,
       [
         this.#site,
         rows.map((_, i) => from + i),
@@ -261,6 +266,7 @@ class PostgresLog implements LogStore {
         rows.map(({ subject }) => subject),
         rows.map(({ secrets }) => secrets),
         rows.map(({ erased }) => erased),
+        rows.map(({ account }) => account),
       ],
     )
   }
@@ -354,7 +360,8 @@ class PostgresLog implements LogStore {
         await vault.run(
           // Another node may have erased more since these were composed: nothing comes back.
           `UPDATE avow_vault AS kept
-              SET secrets = less.secrets, erased = less.grade, subject = NULL, fingerprint = decode(repeat('00', 32), 'hex')
+              SET secrets = less.secrets, erased = less.grade, subject = NULL, account = NULL,
+                  fingerprint = decode(repeat('00', 32), 'hex')
              FROM unnest($2::bigint[], $3::bytea[], $4::text[]) AS less (idx, secrets, grade)
             WHERE kept.site_id = $1 AND kept.idx = less.idx AND kept.erased IS DISTINCT FROM 'erase'`,
           [
@@ -422,7 +429,7 @@ class PostgresLog implements LogStore {
   async vaultRow(index: number): Promise<VaultRow | null> {
     if (index >= (await this.head()).size) return null
     const [row] = await this.#vault.rows<VaultColumns>(
-      'SELECT key, fingerprint, subject, secrets, erased FROM avow_vault WHERE site_id = $1 AND idx = $2',
+      'SELECT key, fingerprint, subject, account, secrets, erased FROM avow_vault WHERE site_id = $1 AND idx = $2',
       [this.#site, index],
     )
     return row ?? null
@@ -433,9 +440,17 @@ class PostgresLog implements LogStore {
   }
 
   async findSubject(subject: Uint8Array) {
+    return this.#findBy('subject', subject)
+  }
+
+  async findAccount(account: Uint8Array) {
+    return this.#findBy('account', account)
+  }
+
+  async #findBy(whose: 'subject' | 'account', blind: Uint8Array): Promise<number[]> {
     const rows = await this.#vault.rows<{ idx: number }>(
-      'SELECT idx FROM avow_vault WHERE site_id = $1 AND subject = $2 AND idx < $3 ORDER BY idx',
-      [this.#site, subject, (await this.head()).size],
+      `SELECT idx FROM avow_vault WHERE site_id = $1 AND ${whose} = $2 AND idx < $3 ORDER BY idx`,
+      [this.#site, blind, (await this.head()).size],
     )
     return rows.map(({ idx }) => idx)
   }

@@ -39,17 +39,19 @@ function blind(n: number): Buffer {
 test.each([1, 2, 3, 4])('finds what a search through all rows finds, whatever happened before (%i)', async (seed) => {
   const vault = await openVault()
   const pick = numbers(seed)
-  const add = vault.prepare("INSERT INTO vault VALUES ('a', ?, ?, x'', ?, x'', NULL)")
+  const add = vault.prepare("INSERT INTO vault VALUES ('a', ?, ?, x'', ?, x'', NULL, ?)")
   const drop = vault.prepare("DELETE FROM vault WHERE site_id = 'a' AND idx = ?")
-  const unlink = vault.prepare("UPDATE vault SET subject = NULL WHERE site_id = 'a' AND idx = ?")
+  const unlink = vault.prepare("UPDATE vault SET subject = NULL, account = NULL WHERE site_id = 'a' AND idx = ?")
   let finder = new Finder(vault, 'a', 40)
   let rows: Findable[] = []
   let count = 0
-  const fresh = () => ({ key: blind(count++), subject: pick(5) === 0 ? null : blind(1_000_000 + pick(60)) })
+  // A subject and an account may well have the same bytes, and are not to be mistaken for each other.
+  const someone = (chances: number) => (pick(5) < chances ? blind(1_000_000 + pick(60)) : null)
+  const fresh = () => ({ key: blind(count++), subject: someone(4), account: someone(1) })
   const adding = (batch: Findable[]) => {
     finder.add(rows.length, batch)
-    batch.forEach(({ key, subject }, i) => {
-      add.run(rows.length + i, key, subject)
+    batch.forEach(({ key, subject, account }, i) => {
+      add.run(rows.length + i, key, subject, account)
     })
   }
   for (let step = 0; step < 150; step++) {
@@ -78,20 +80,22 @@ test.each([1, 2, 3, 4])('finds what a search through all rows finds, whatever ha
     if (what === 3 && rows.length > 0) {
       const index = pick(rows.length)
       vault.transaction(() => {
-        finder.unlink(index, rows[index]!.subject)
+        finder.unlink(index, rows[index]!)
         unlink.run(index)
       })()
-      rows[index] = { ...rows[index]!, subject: null }
+      rows[index] = { ...rows[index]!, subject: null, account: null }
     }
     if (what > 3) {
       vault.transaction(() => adding(batch))()
       rows.push(...batch)
     }
     for (let tries = 0; tries < 10; tries++) {
-      const subject = blind(1_000_000 + pick(60))
+      const who = blind(1_000_000 + pick(60))
       const below = pick(rows.length + 1)
-      const expected = rows.flatMap((row, i) => (i < below && row.subject && subject.equals(row.subject) ? [i] : []))
-      expect(finder.subject(subject, below)).toEqual(expected)
+      for (const whose of ['subject', 'account'] as const) {
+        const expected = rows.flatMap(({ [whose]: found }, i) => (i < below && found && who.equals(found) ? [i] : []))
+        expect(finder[whose](who, below)).toEqual(expected)
+      }
       const key = blind(pick(count + 1))
       const index = rows.findIndex((row) => key.equals(row.key))
       expect(finder.key(key, rows.length)).toBe(index < 0 ? null : index)
@@ -104,7 +108,7 @@ test.each([1, 2, 3, 4])('finds what a search through all rows finds, whatever ha
 
 test('moves no more into the index at once than twice what comes, and then keeps to its limit', async () => {
   const vault = await openVault()
-  const add = vault.prepare("INSERT INTO vault VALUES ('a', ?, ?, x'', NULL, x'', NULL)")
+  const add = vault.prepare("INSERT INTO vault VALUES ('a', ?, ?, x'', NULL, x'', NULL, NULL)")
   const moved = vault.prepare('SELECT count(*) FROM found').pluck()
   for (let i = 0; i < 5000; i++) add.run(i, blind(i))
   const finder = new Finder(vault, 'a', 1000)
@@ -112,7 +116,7 @@ test('moves no more into the index at once than twice what comes, and then keeps
   for (let i = 0; i < 5000; i += 10) {
     finder.add(
       5000 + i,
-      Array.from({ length: 10 }, (_, j) => ({ key: blind(5000 + i + j), subject: null })),
+      Array.from({ length: 10 }, (_, j) => ({ key: blind(5000 + i + j), subject: null, account: null })),
     )
     const after = moved.get() as number
     // A slice goes whole: of six thousand keys, it has some two dozen.
@@ -124,10 +128,10 @@ test('moves no more into the index at once than twice what comes, and then keeps
 
 test('a start reads only what may not be in the index yet', async () => {
   const vault = await openVault()
-  const add = vault.prepare("INSERT INTO vault VALUES ('a', ?, ?, x'', NULL, x'', NULL)")
+  const add = vault.prepare("INSERT INTO vault VALUES ('a', ?, ?, x'', NULL, x'', NULL, NULL)")
   const finder = new Finder(vault, 'a', 100)
   for (let i = 0; i < 5000; i++) {
-    finder.add(i, [{ key: blind(i), subject: null }])
+    finder.add(i, [{ key: blind(i), subject: null, account: null }])
     add.run(i, blind(i))
   }
   const until = vault.prepare("SELECT until FROM found_until WHERE site_id = 'a'").pluck().get() as number

@@ -92,6 +92,7 @@ export function serve(port: MessagePort, folder: string, options: OpenOptions = 
     replaceSecrets: (handle: number, rows: readonly SecretsRow[]) => log(handle).replaceSecrets(rows),
     findKey: (handle: number, key: Uint8Array) => log(handle).findKey(key),
     findSubject: (handle: number, subject: Uint8Array) => log(handle).findSubject(subject),
+    findAccount: (handle: number, account: Uint8Array) => log(handle).findAccount(account),
     recent: (handle: number, before: number, limit: number) => log(handle).recent(before, limit),
   }
   // Opening may fail before anybody asks; `ready` hands the reason over.
@@ -252,6 +253,7 @@ class DistantLog implements LogStore {
   vaultRow: LogStore['vaultRow'] = (index) => this.#ask('vaultRow', index)
   vaultSize: LogStore['vaultSize'] = () => this.#ask('vaultSize')
   findKey: LogStore['findKey'] = (key) => this.#ask('findKey', key)
+  findAccount: LogStore['findAccount'] = (account) => this.#ask('findAccount', account)
   recent: LogStore['recent'] = (before, limit) => this.#ask('recent', before, limit)
 }
 

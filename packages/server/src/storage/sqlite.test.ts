@@ -69,6 +69,7 @@ test('entries can be neither changed nor deleted', async () => {
     key: new Uint8Array(16),
     fingerprint: new Uint8Array(32),
     subject: null,
+    account: null,
     secrets: new Uint8Array(0),
     erased: null,
   }
@@ -92,13 +93,16 @@ test('a crash between the two commits leaves vault rows that nobody sees and rec
   await first.openLog('site', 'o')
   await first.close()
   const vault = new Database(path.join(data, 'vault.db'))
-  vault.exec(`INSERT INTO vault VALUES ('site', 0, x'${'01'.repeat(16)}', x'00', x'${'02'.repeat(16)}', x'03', NULL)`)
+  vault.exec(
+    `INSERT INTO vault VALUES ('site', 0, x'${'01'.repeat(16)}', x'00', x'${'02'.repeat(16)}', x'03', NULL, x'${'04'.repeat(16)}')`,
+  )
   vault.close()
   const storage = await openSqliteStorage(data)
   const { log } = await storage.openLog('site', null)
   expect(await log.vaultRow(0)).toBeNull()
   expect(await log.findKey(new Uint8Array(16).fill(1))).toBeNull()
   expect(await log.findSubject(new Uint8Array(16).fill(2))).toEqual([])
+  expect(await log.findAccount(new Uint8Array(16).fill(4))).toEqual([])
   // Not before it is asked to: under an older ledger these rows are somebody's secrets.
   expect(await log.vaultSize()).toBe(1)
   await log.reconcile()
@@ -123,6 +127,30 @@ test('a database of a newer release is named, and left as it is', async () => {
   await expect(openSqliteStorage(data)).rejects.toThrow(/vault\.db was written by a newer release/)
 })
 
+test('a vault of before there were accounts is taken up as it is, and then finds by account', async () => {
+  const { data, rows, storage } = await recorded()
+  await storage.close()
+  const db = new Database(path.join(data, 'vault.db'))
+  db.exec('ALTER TABLE vault DROP COLUMN account')
+  db.pragma('user_version = 2')
+  db.close()
+  const again = await openSqliteStorage(data)
+  const { log } = await again.openLog('site', null)
+  expect(await log.findSubject(rows[7]!.subject!)).toEqual([7])
+  expect((await log.vaultRow(7))?.account).toBeNull()
+  const account = randomBytes(16)
+  await log.append([], COUNT, () => ({
+    head: { size: COUNT + 1, root: new Uint8Array(32), checkpoint: 'c', recordedAt: 1 },
+    entries: [{ entry: new Uint8Array(3), sealed: [] }],
+    vault: [{ ...rows[7]!, key: randomBytes(16), account }],
+    tiles: [],
+    documents: [],
+  }))
+  expect(await log.findSubject(rows[7]!.subject!)).toEqual([7, COUNT])
+  expect(await log.findAccount(account)).toEqual([COUNT])
+  await again.close()
+})
+
 test('a vault that is missing beside a ledger with entries is not made anew', async () => {
   const data = folder()
   const storage = await openSqliteStorage(data)
@@ -135,6 +163,7 @@ test('a vault that is missing beside a ledger with entries is not made anew', as
         key: new Uint8Array(16),
         fingerprint: new Uint8Array(32),
         subject: null,
+        account: null,
         secrets: new Uint8Array(0),
         erased: null,
       },
@@ -159,6 +188,7 @@ async function recorded(data = folder()) {
       key: randomBytes(16),
       fingerprint: randomBytes(32),
       subject: randomBytes(16),
+      account: randomBytes(16),
       secrets: randomBytes(96),
       erased: null,
     }),
@@ -182,8 +212,10 @@ const erase = (log: LogStore, indexes: readonly number[]) =>
 function leftOf(data: string, rows: readonly VaultRow[], indexes: readonly number[]): number[] {
   const files = readdirSync(data).map((name) => readFileSync(path.join(data, name)))
   return indexes.filter((index) => {
-    const { fingerprint, subject, secrets } = rows[index]!
-    return [fingerprint, subject!, secrets].some((bytes) => files.some((file) => file.includes(Buffer.from(bytes))))
+    const { fingerprint, subject, account, secrets } = rows[index]!
+    return [fingerprint, subject!, account!, secrets].some((bytes) =>
+      files.some((file) => file.includes(Buffer.from(bytes))),
+    )
   })
 }
 
@@ -238,7 +270,7 @@ test('a start that can not clear what an erasure left behind is refused, and the
 
 test('what a rotation left behind half-way is cleared at the next start', async () => {
   const { data, rows, storage, log } = await recorded()
-  const old = rows.map((row) => ({ ...row, fingerprint: row.secrets, subject: row.secrets }))
+  const old = rows.map((row) => ({ ...row, fingerprint: row.secrets, subject: row.secrets, account: row.secrets }))
   await log.rewrap(0, 100, () => randomBytes(96))
   const crashed = folder()
   cpSync(data, crashed, { recursive: true })

@@ -15,7 +15,6 @@ import {
   type DocumentRow,
   type EntryRow,
   type Forgetting,
-  type Grade,
   type Head,
   type KeyStore,
   type Known,
@@ -87,6 +86,8 @@ const VAULT_MIGRATIONS = [
    INSERT INTO found_until SELECT site_id, max(idx) + 1 FROM vault GROUP BY site_id;
    DROP INDEX vault_key;
    DROP INDEX vault_subject;`,
+  // Found by the `Finder`, which has nothing to take over: of what was recorded before, nothing is an account's.
+  'ALTER TABLE vault ADD COLUMN account BLOB',
 ]
 
 /** How long a lock is waited for that another process holds: keys are made while the server runs. */
@@ -272,7 +273,7 @@ export class SqliteLog implements LogStore {
         .prepare<[string], number>('SELECT coalesce(max(idx) + 1, 0) FROM vault WHERE site_id = ?')
         .pluck(),
       forget: vault.prepare(
-        `UPDATE vault SET secrets = ?, erased = ?, subject = NULL, fingerprint = zeroblob(32)
+        `UPDATE vault SET secrets = ?, erased = ?, subject = NULL, account = NULL, fingerprint = zeroblob(32)
           WHERE site_id = ? AND idx = ? AND erased IS NOT 'erase'`,
       ),
       secrets: vault.prepare<[string, number, number], { idx: number; secrets: Buffer }>(
@@ -280,15 +281,14 @@ export class SqliteLog implements LogStore {
       ),
       setSecrets: vault.prepare('UPDATE vault SET secrets = ? WHERE site_id = ? AND idx = ?'),
       dropOrphans: vault.prepare<[string, number], Findable & { idx: number }>(
-        'DELETE FROM vault WHERE site_id = ? AND idx >= ? RETURNING idx, key, subject',
+        'DELETE FROM vault WHERE site_id = ? AND idx >= ? RETURNING idx, key, subject, account',
       ),
       addVault: vault.prepare(
-        'INSERT INTO vault (site_id, idx, key, fingerprint, subject, secrets, erased) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO vault (site_id, idx, key, fingerprint, subject, account, secrets, erased) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       ),
-      vaultRow: vault.prepare<
-        [string, number],
-        { key: Buffer; fingerprint: Buffer; subject: Buffer | null; secrets: Buffer; erased: Grade | null }
-      >('SELECT key, fingerprint, subject, secrets, erased FROM vault WHERE site_id = ? AND idx = ?'),
+      vaultRow: vault.prepare<[string, number], VaultRow>(
+        'SELECT key, fingerprint, subject, account, secrets, erased FROM vault WHERE site_id = ? AND idx = ?',
+      ),
       recent: vault
         .prepare<[string, number, number], number>(
           'SELECT idx FROM vault WHERE site_id = ? AND idx < ? AND subject IS NOT NULL ORDER BY idx DESC LIMIT ?',
@@ -375,7 +375,8 @@ export class SqliteLog implements LogStore {
     const { forget, vaultRow } = this.#statements
     const write = () => {
       for (const { index, grade, secrets } of changes) {
-        this.#finder.unlink(index, vaultRow.get(this.#site, index)?.subject ?? null)
+        const row = vaultRow.get(this.#site, index)
+        if (row) this.#finder.unlink(index, row)
         forget.run(secrets, grade, this.#site, index)
       }
     }
@@ -412,7 +413,7 @@ export class SqliteLog implements LogStore {
     this.#dropOrphans(from)
     this.#finder.add(from, rows)
     rows.forEach((row, i) => {
-      addVault.run(this.#site, from + i, row.key, row.fingerprint, row.subject, row.secrets, row.erased)
+      addVault.run(this.#site, from + i, row.key, row.fingerprint, row.subject, row.account, row.secrets, row.erased)
     })
   }
 
@@ -459,6 +460,10 @@ export class SqliteLog implements LogStore {
 
   async findSubject(subject: Uint8Array) {
     return this.#finder.subject(subject, this.#head().size)
+  }
+
+  async findAccount(account: Uint8Array) {
+    return this.#finder.account(account, this.#head().size)
   }
 
   async recent(before: number, limit: number) {

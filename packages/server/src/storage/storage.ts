@@ -32,6 +32,8 @@ export interface VaultRow {
   readonly fingerprint: Uint8Array
   /** Keyed blind index of the subject; null for entries about nobody, and about nobody any more. 16 bytes. */
   readonly subject: Uint8Array | null
+  /** Keyed blind index of the account, for the few entries that were made signed in; null as `subject` is. 16 bytes. */
+  readonly account: Uint8Array | null
   /** The parts' secrets in the order of `EntryRow.sealed`, wrapped; empty where there are none. */
   readonly secrets: Uint8Array
   readonly erased: Grade | null
@@ -144,6 +146,8 @@ export interface LogStore {
   findKey(key: Uint8Array): Promise<Known | null>
   /** Indexes of a subject's entries, ascending. */
   findSubject(subject: Uint8Array): Promise<number[]>
+  /** Indexes of an account's entries, ascending. */
+  findAccount(account: Uint8Array): Promise<number[]>
   /** Indexes below `before` of entries that are about somebody, descending, at most `limit`. */
   recent(before: number, limit: number): Promise<number[]>
 }

@@ -1,4 +1,4 @@
-/** Keyed blind indexes: what a subject or a submission is found by in the vault, telling nothing to who lacks the key. */
+/** Keyed blind indexes: what a subject, an account or a submission is found by in the vault, telling nothing to who lacks the key. */
 import { randomBytes } from 'node:crypto'
 import { hmacSha256 } from '../merkle/hash.js'
 import type { Storage } from '../storage/storage.js'
@@ -8,6 +8,10 @@ const INDEX_SIZE = 16
 
 export interface Blinder {
   subject(subject: string): Uint8Array
+  /** Of the site's own name for somebody. */
+  account(account: string): Uint8Array
+  /** What an account is called in its own browsers: the same on all of them, and nothing that the vault finds it by. */
+  pseudonym(account: string): string
   /** Of a UUIDv7. Its first four bytes are the id's own, coarse time (about 17 minutes), so that new keys lie close together on disk. */
   submission(id: string): Uint8Array
   /** Of a document's hash. */
@@ -39,6 +43,8 @@ export async function openBlinder(storage: Storage, site: string, keyring: Keyri
   const blind = (kind: string, value: string) => Buffer.from(hmacSha256(key, Buffer.from(`avow/${kind}/v1\0${value}`)))
   return {
     subject: (subject) => blind('subject', subject).subarray(0, INDEX_SIZE),
+    account: (account) => blind('account', account).subarray(0, INDEX_SIZE),
+    pseudonym: (account) => blind('pseudonym', account).subarray(0, INDEX_SIZE).toString('base64url'),
     document: (hash) => blind('document', hash).subarray(0, INDEX_SIZE),
     submission(id) {
       const index = blind('submission', id).subarray(0, INDEX_SIZE)

@@ -32,7 +32,16 @@ async function appendTo(storage: Storage, log: string): Promise<void> {
   await (await storage.openLog(log, 'log.example')).log.append([], 0, () => ({
     head: { size: 1, root: new Uint8Array(32), checkpoint: 'checkpoint', recordedAt: 1 },
     entries: [{ entry: bytes, sealed: [] }],
-    vault: [{ key: bytes, fingerprint: new Uint8Array(32), subject: null, secrets: new Uint8Array(0), erased: null }],
+    vault: [
+      {
+        key: bytes,
+        fingerprint: new Uint8Array(32),
+        subject: null,
+        account: null,
+        secrets: new Uint8Array(0),
+        erased: null,
+      },
+    ],
     tiles: [],
     documents: [],
   }))
