@@ -76,5 +76,11 @@ export const listening: Part = stub(
 export const startAndStop = (category: string): Part =>
   stub(`avow('whenGranted', '${category}', () => { ${mark('start')} return () => { ${mark('stop')} } });`)
 
+/** Something the host does itself, after the loader: it must go on working whatever becomes of us. See `expectUnharmed`. */
+export const hostApp: Part = (at) =>
+  `<button type="button" id="host">Order</button>${script(
+    "document.getElementById('host').addEventListener('click', () => { window.orders = (window.orders ?? 0) + 1 })",
+  )(at)}`
+
 /** What most stories need: the tag, a tracker, and a way to withdraw. */
-export const ordinary: readonly Part[] = [loader(), tracker(), buttons]
+export const ordinary: readonly Part[] = [loader(), tracker(), buttons, hostApp]

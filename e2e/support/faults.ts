@@ -46,6 +46,8 @@ export interface Arrival {
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly body: string
+  /** By this process's `performance.now()`. */
+  readonly atMs: number
   /** Of the answer, as it was sent; null while there is none, or where it was never sent. */
   status: number | null
 }
@@ -96,6 +98,11 @@ export class Faults {
         release()
       },
     }
+  }
+
+  /** A story breaks the route by other means than these, such as a network that is gone. */
+  excuse(...routes: readonly Route[]): void {
+    for (const one of routes) this.touched.add(one)
   }
 
   /** What has arrived at a route, oldest first. */

@@ -25,15 +25,15 @@
  *   that arrived, a page that loaded, the loader's second look (`cleanedAgain`).
  * - The project `hostile` runs these stories once more in pages that redefine what scripts rely on.
  */
-import { type BrowserContext, test as base, type Page } from '@playwright/test'
+import { type BrowserContext, test as base, expect, type Page } from '@playwright/test'
 import { routeOf } from './faults.js'
 import { type Ground, openGround } from './ground.js'
 import { isDeclared } from './site-policy.js'
 import { closeWitness, createWitness, type Witness } from './witness.js'
 import { World } from './world.js'
 
-export { expect } from '@playwright/test'
 export { acceptAll, decisionCookie, rejectAll } from './visitor.js'
+export { expect }
 
 interface Fixtures {
   world: World
@@ -119,4 +119,12 @@ export async function traces(page: Page, context: BrowserContext = page.context(
   return [...cookies, ...keys]
     .filter(([kind, name]) => kind === 'database' || isDeclared(kind, name, true))
     .map(([kind, name]) => `${kind} ${name}`)
+}
+
+/** The host's own page works as it would without us. Needs `hostApp`, which `ordinary` has. */
+export async function expectUnharmed(page: Page): Promise<void> {
+  const orders = () => page.evaluate(() => (globalThis as unknown as { orders?: number }).orders ?? 0)
+  const before = await orders()
+  await page.locator('#host').click()
+  expect(await orders()).toBe(before + 1)
 }

@@ -10,6 +10,7 @@ import { type Look, type Part, render } from '../pages/page.js'
 import type { AuditPage, AuditRecord } from './audit.js'
 import { Faults, routeOf } from './faults.js'
 import { type Ground, hostNames } from './ground.js'
+import { freezePath } from './killing.js'
 import { type SiteName, sitePolicy, sites } from './site-policy.js'
 
 // What was built is what is tested, so it isn't imported by its name, which the compiler has point at the source.
@@ -237,6 +238,7 @@ export class World {
       path: request.url ?? '/',
       headers: request.headers,
       body,
+      atMs: performance.now(),
       status: null as number | null,
     }
     if (arrival.method !== 'OPTIONS') this.faults.arrivals.push(arrival)
@@ -253,6 +255,8 @@ export class World {
       const headers = { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache' }
       return send(200, policy === null ? headers : { ...headers, 'content-security-policy': policy }, html)
     }
+    // A page that asks for this in the old way, and waits, stands still until it dies.
+    if (path === freezePath) return
     const asset = assetOf(path)
     if (asset) return send(asset.status, asset.headers, asset.body)
 
