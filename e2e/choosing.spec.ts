@@ -133,6 +133,19 @@ test('Never re-prompt for an editorial version bump; a material one asks again',
   await expect.poll(() => shop.records()).toMatchObject([{ action: 'reject-all' }, { action: 'accept-all' }])
 })
 
+test('a choice made minutes after a deployment is recorded, whatever the browser still has in its cache', async ({
+  page,
+  world,
+}) => {
+  const shop = await world.host()
+  await page.goto(shop.page('/', [loader({ src: `${shop.loader}?old` }), ...ordinary.slice(1)]))
+  await expect(acceptAll(page)).toBeVisible()
+  await shop.restart({ policy: { version: '2026-05' } })
+  await page.goto(shop.page('/', [loader({ src: `${shop.loader}?new` }), ...ordinary.slice(1)]))
+  await acceptAll(page).click()
+  await expect.poll(() => shop.records()).toMatchObject([{ action: 'accept-all' }])
+})
+
 /** What a held script of the category would leave besides what the tracker does. */
 const database = held('analytics', "indexedDB.open('fr_store');")
 
