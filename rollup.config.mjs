@@ -62,7 +62,7 @@ const shortNames = Object.fromEntries(
   privateNames.map((name, index) => [`$${name}`, `${String.fromCharCode(65 + (index % 26))}${index < 26 ? '' : 1}`]),
 )
 
-/** `inline: 1` repeats fewer functions, which compresses better. `more`: what is safe for our own code alone. */
+/** `inline: 1` repeats fewer functions, which compresses better. `more`: what is safe for our own code and Preact's. */
 const squeeze = (more) =>
   terser({
     ecma: 2020,
@@ -72,6 +72,9 @@ const squeeze = (more) =>
     nameCache: { props: { props: shortNames } },
     format: { comments: false },
   })
+
+/** Neither our code nor Preact's counts a function's arguments or makes objects with an unnamed one. */
+const ours = { unsafe_arrows: true, keep_fargs: false }
 
 /** Bare names are installed packages; whoever runs the bundle has them. */
 const isPackage = (id) => !id.startsWith('.') && !isAbsolute(id)
@@ -143,14 +146,14 @@ export const builds = {
   loader: {
     input: `${sdk}/script.ts`,
     output: { file: `${sdkDist}/avow.js`, format: 'es' },
-    plugins: [strip([sdk], 'ES2020'), squeeze({ unsafe_arrows: true }), hashed('loader', /^$/)],
+    plugins: [strip([sdk], 'ES2020'), squeeze(ours), hashed('loader', /^$/)],
   },
 
   // Every page of a site that has something to tell Google: the same, with Consent Mode.
   signals: {
     input: `${sdk}/script-signals.ts`,
     output: { file: `${sdkDist}/avow-signals.js`, format: 'es' },
-    plugins: [strip([sdk], 'ES2020'), squeeze({ unsafe_arrows: true }), hashed('signals', /^$/)],
+    plugins: [strip([sdk], 'ES2020'), squeeze(ours), hashed('signals', /^$/)],
   },
 
   // A visitor who has to decide: the loader imports it, with Preact inside.
@@ -161,7 +164,7 @@ export const builds = {
       nodeResolve({ browser: true }),
       squeezeStyles,
       strip([sdk], 'ES2020'),
-      squeeze(),
+      squeeze(ours),
       hashed('ui', /^avow-ui\..*\.js$/),
     ],
   },

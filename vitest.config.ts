@@ -20,6 +20,9 @@ const soak = {
   test: { name: 'soak', include: ['soak/**/*.test.ts'], testTimeout: 3_600_000, hookTimeout: 120_000 },
 }
 
+// What somebody installs, which is what was built: a step of `npm test` after the build.
+const packages = { test: { ...patience, name: 'packages', include: ['tools/packages.test.ts'] } }
+
 export default defineConfig({
   test: {
     projects: [
@@ -34,9 +37,11 @@ export default defineConfig({
           ...patience,
           name: 'node',
           include: ['packages/server/src/**/*.test.ts', 'demo/src/**/*.test.ts', 'tools/**/*.test.ts'],
+          exclude: ['tools/packages.test.ts'],
         },
       },
       ...(process.env.AVOW_SOAK ? [soak] : []),
+      ...(process.env.AVOW_PACKAGES ? [packages] : []),
     ],
   },
 })

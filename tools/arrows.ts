@@ -153,7 +153,7 @@ export const rules: readonly Rule[] = [
   mayOnly({
     sentence: 'the loader knows neither decide, Preact nor the UI',
     from: [`${sdk}/loader/`],
-    to: [`${sdk}/loader/`, 'js-cookie'],
+    to: [`${sdk}/loader/`],
     violations: [
       { path: `${sdk}/loader/consent.ts`, text: `import { send } from '../decide/outbox.js'` },
       { path: `${sdk}/loader/gate.ts`, text: `import type { Mount } from '../ui/mount.js'` },

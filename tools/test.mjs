@@ -32,6 +32,7 @@ const readers = {
 
 const vitestReport = join(reports, 'vitest.json')
 const soakReport = join(reports, 'soak.json')
+const packagesReport = join(reports, 'packages.json')
 const playwrightReport = join(reports, 'playwright.json')
 
 const steps = [
@@ -63,6 +64,20 @@ const steps = [
     ],
     report: { file: soakReport, read: readers.vitest },
     env: { AVOW_SOAK: 'short' },
+  },
+  {
+    name: 'packages as they are installed',
+    needsBuild: true,
+    run: [
+      ...bin('vitest/vitest.mjs'),
+      'run',
+      ...['--project', 'packages'],
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${packagesReport}`,
+    ],
+    report: { file: packagesReport, read: readers.vitest },
+    env: { AVOW_PACKAGES: '1' },
   },
   { name: 'size budgets', needsBuild: true, run: [join(root, 'bench/size.mjs')] },
   {

@@ -2,6 +2,7 @@
  * FR-APIaaS's own analytics: page views, features used, navigation. It knows nothing of consent: the page holds this
  * script back until analytics is granted, reloads without it after a withdrawal, and deletes what it kept.
  */
+import Cookies from 'js-cookie'
 
 interface UsageEvent {
   readonly type: 'page-view' | 'feature' | 'navigation'
@@ -20,13 +21,10 @@ const path = location.pathname
 /** The same random number on every page, for 30 days after the last visit. */
 function keepVisitor(): void {
   try {
-    const known = document.cookie.match(/(?:^|; )fr_analytics=([0-9a-f]{32})/)?.[1]
     const visitor =
-      known ??
+      /^[0-9a-f]{32}$/.exec(Cookies.get(COOKIE) ?? '')?.[0] ??
       Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
-    const secure = location.protocol === 'https:' ? '; Secure' : ''
-    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is missing on plain http and in older browsers
-    document.cookie = `${COOKIE}=${visitor}; Path=/; Max-Age=${COOKIE_DAYS * 86_400}; SameSite=Lax${secure}`
+    Cookies.set(COOKIE, visitor, { expires: COOKIE_DAYS, sameSite: 'Lax', secure: location.protocol === 'https:' })
   } catch {
     // Cookies are forbidden: this visitor has no number, and each page counts by itself.
   }
@@ -109,6 +107,3 @@ document.addEventListener('click', ({ target }) => {
   const feature = target instanceof Element ? target.closest('[data-feature]')?.getAttribute('data-feature') : null
   if (feature) void send([{ type: 'feature', path, detail: feature }])
 })
-
-// A module to the compiler, so that its names are its own; built as a plain script, as trackers are.
-export {}

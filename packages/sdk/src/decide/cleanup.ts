@@ -37,7 +37,7 @@ export function cleanup(
       for (const name of cookies.filter(declaredName)) {
         for (const path of paths(pathname)) {
           for (const domain of domains(hostname)) {
-            // Raw, as the tracker wrote it: js-cookie would encode the name, and cookieStore is not everywhere.
+            // Raw, as the tracker wrote it: a library would encode the name, and cookieStore is not everywhere.
             stores.document.cookie = `${name}=;path=${path}${domain};max-age=0${secure}`
           }
         }

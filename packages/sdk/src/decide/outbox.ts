@@ -5,7 +5,7 @@
 
 import type { NoticeRef, Submission, SubmissionAnswer } from '../wire.js'
 import { cite } from './decide.js'
-import type { Kept, Pending } from './pending.js'
+import { type Kept, type Pending, toJson } from './pending.js'
 
 export interface Outbox {
   /** Sends what is pending; fulfils when each has been tried. Never rejects. */
@@ -49,7 +49,7 @@ export function createOutbox(post: Post): Outbox {
     }
     const { decision: _, ...told } = whole
     const body = { ...told, ageMs: Math.max(0, post.now() - Date.parse(whole.decidedAt)) } as Submission
-    const answer = await post.send(JSON.stringify(body))
+    const answer = await post.send(toJson(body))
     if (answer.ok) {
       const recorded = (await answer.json()) as SubmissionAnswer
       // A sign-in page of some network says 200 too.

@@ -1,6 +1,6 @@
 /** What waits to be sent. */
 import { beforeEach, expect, test } from 'vitest'
-import { createPending, type Kept } from './pending.js'
+import { createPending, type Kept, toJson } from './pending.js'
 
 const kept = (id: string) => ({ id }) as Kept
 const ids = (list: Kept[]) => list.map(({ id }) => id)
@@ -35,4 +35,16 @@ test('the twenty newest are kept', () => {
   const pending = createPending(localStorage, 'avow:a:0')
   for (let index = 10; index < 40; index++) pending.add(kept(`${index}`))
   expect([pending.list().length, ids(pending.list())[0]]).toEqual([20, '20'])
+})
+
+test('a library that gives arrays a toJSON changes nothing of what is kept, and keeps its own', () => {
+  const arrays = Array.prototype as { toJSON?: unknown }
+  const toJSON = () => 'theirs'
+  arrays.toJSON = toJSON
+  try {
+    expect(toJson({ offered: ['save'] })).toBe('{"offered":["save"]}')
+    expect(arrays.toJSON).toBe(toJSON)
+  } finally {
+    delete arrays.toJSON
+  }
 })

@@ -22,6 +22,19 @@ export interface Pending {
 /** A visitor decides a handful of times; more means that the server has been down for days. */
 const pendingLimit = 20
 
+/**
+ * JSON as everybody else reads it, also in a page whose libraries give arrays a `toJSON` of their own (Prototype.js does): a
+ * list that travels as text would be refused, and the choice be lost.
+ */
+export function toJson(value: unknown): string {
+  const arrays = Array.prototype as { toJSON?: unknown }
+  const { toJSON } = arrays
+  delete arrays.toJSON
+  const text = JSON.stringify(value)
+  if (toJSON) arrays.toJSON = toJSON
+  return text
+}
+
 /** Those of this site, where the loader looks for them. */
 export const openPending = ({ prefix }: Pick<Page, 'prefix'>): Pending =>
   createPending(
@@ -44,7 +57,7 @@ export function createPending(storage: Storage | null, prefix: string): Pending 
   return {
     add(kept) {
       const key = prefix + kept.id
-      const text = JSON.stringify(kept)
+      const text = toJson(kept)
       // Full or forbidden: this page still sends, only the retry on the next page is lost.
       memory.set(key, text)
       attempt(() => storage!.setItem(key, text), true)

@@ -73,7 +73,7 @@ input:checked::before { background: Canvas; translate: 20px; }
 const panel = `
 :host { display: block !important; }
 section { display: grid; gap: 12px; }
-  .soft { opacity: .75; }
+.soft { opacity: .75; }
 code { overflow-wrap: anywhere; }
 .row + .row { border-top: 1px solid #8884; padding-top: 12px; }
 .actions { justify-content: start; flex-wrap: wrap; }
