@@ -1,9 +1,15 @@
 /** The browser stories: the built demo, in the Chromium that is there, two at a time and never a second try. */
 import { defineConfig } from '@playwright/test'
 import { browserArgs } from './e2e/support/ground.js'
+import type { WorldOptions } from './e2e/support/world-test.js'
 import { findChromium } from './tools/chromium.mjs'
 
-export default defineConfig({
+/** The demo's own stories; all others are told on pages of their own, see `e2e/support/world-test.ts`. */
+const demoStories = ['audit', 'change-of-mind', 'crash', 'first-visit', 'panels', 'returning-visit', 'strict-csp'].map(
+  (name) => `**/${name}.spec.ts`,
+)
+
+export default defineConfig<WorldOptions>({
   testDir: 'e2e',
   outputDir: 'test-results',
   // A story that needs a second try hides the fault that the first one found.
@@ -12,6 +18,11 @@ export default defineConfig({
   timeout: 60_000,
   expect: { timeout: 10_000 },
   reporter: 'list',
+  projects: [
+    { name: 'stories' },
+    // Once more where the host's libraries redefine what scripts rely on.
+    { name: 'hostile', testIgnore: demoStories, use: { hostile: true } },
+  ],
   forbidOnly: Boolean(process.env.CI),
   use: {
     browserName: 'chromium',

@@ -5,7 +5,11 @@
 export const hostileScript = `
 {
   const { stringify, parse } = JSON;
-  Array.prototype.toJSON = function () { return stringify(Array.prototype.slice.call(this)) };
+  Array.prototype.toJSON = function () {
+    const texts = [];
+    for (let i = 0; i < this.length; i++) texts.push(stringify(this[i]));
+    return '[' + texts.join(', ') + ']';
+  };
   Array.prototype.each = function (call) { for (let i = 0; i < this.length; i++) call(this[i]) };
   Array.prototype.last = function () { return this[this.length - 1] };
   const from = Array.from;

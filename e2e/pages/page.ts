@@ -59,7 +59,9 @@ export function render(
   { lang = 'en', csp = {}, lax = false, isHostile = false }: Look,
   request: IncomingMessage,
 ): { html: string; policy: string | null } {
-  const nonce = lax ? '' : randomBytes(12).toString('base64url')
+  // A router that puts this page's body into another's document asks for the nonce of that one.
+  const own = String(request.headers['page-nonce'] ?? randomBytes(12).toString('base64url'))
+  const nonce = lax ? '' : own
   const { origin, base, site, loader } = host
   const at: At = { nonce, origin, base, site, loader, headers: request.headers }
   const first: Part = ({ nonce }) =>

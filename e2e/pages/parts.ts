@@ -34,7 +34,7 @@ export const held =
   ({ nonce }) =>
     `<script${attributes({ type: 'text/plain', 'data-avow': category, nonce, ...how })}>${text}</script>`
 
-/** A held script of its own file that says that it ran, and is served no faster than `delayMs`. */
+/** A held script in a file of its own, that only says that it ran. */
 export const heldFile = (category: string, name: string, how: Attributes = {}): Part =>
   held(category, '', { src: `/mark.js?${name}`, ...how })
 

@@ -14,6 +14,9 @@ export interface AuditRecord {
   readonly choices: Readonly<Record<string, boolean>>
   readonly layer: string
   readonly previous: string | null
+  readonly decidedAt: string
+  readonly recordedAt: string
+  readonly validUntil: string
 }
 
 export interface AuditPage {

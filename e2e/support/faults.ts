@@ -48,6 +48,10 @@ export interface Arrival {
   readonly body: string
   /** By this process's `performance.now()`. */
   readonly atMs: number
+  /** When it was answered, or its connection was gone; null while neither. */
+  doneMs: number | null
+  /** Cookies that the answer set, as it set them. */
+  readonly setCookie: readonly string[]
   /** Of the answer, as it was sent; null while there is none, or where it was never sent. */
   status: number | null
 }

@@ -22,7 +22,7 @@
  *   expects, it takes out: `await witness.expect(/a grant needs/)`. What Chromium says of requests to a route that the story
  *   broke is left out already. A second context is watched with `witness.join(context)`.
  * - No sleeps: `expect.poll` on a condition. That something does not happen is asserted after something later has: a request
- *   that arrived, a page that loaded, the loader's second look (`cleanedAgain`).
+ *   that arrived, a page that loaded.
  * - The project `hostile` runs these stories once more in pages that redefine what scripts rely on.
  */
 import { type BrowserContext, test as base, expect, type Page } from '@playwright/test'
@@ -35,11 +35,14 @@ import { World } from './world.js'
 export { acceptAll, decisionCookie, rejectAll } from './visitor.js'
 export { expect }
 
-interface Fixtures {
-  world: World
-  witness: Witness
+export interface WorldOptions {
   /** Whether the host's pages redefine what scripts rely on. */
   hostile: boolean
+}
+
+interface Fixtures extends WorldOptions {
+  world: World
+  witness: Witness
 }
 
 /** The browser's words for what a story did to a route; whose fault it is, the story knows. */

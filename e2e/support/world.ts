@@ -239,12 +239,19 @@ export class World {
       headers: request.headers,
       body,
       atMs: performance.now(),
+      doneMs: null as number | null,
+      setCookie: [] as string[],
       status: null as number | null,
     }
     if (arrival.method !== 'OPTIONS') this.faults.arrivals.push(arrival)
+    response.once('close', () => {
+      arrival.doneMs ??= performance.now()
+    })
     const send = (status: number, headers: Record<string, string | string[]>, bytes: Uint8Array | string) => {
       if (response.destroyed) return
       arrival.status = status
+      arrival.doneMs = performance.now()
+      arrival.setCookie.push(...[headers['set-cookie'] ?? []].flat())
       response.writeHead(status, headers)
       response.end(bytes)
     }

@@ -27,13 +27,15 @@ export function createPlaces(onAllow: (category: string, event: Event) => void):
     const { offsetWidth, offsetHeight } = element
     const made = document.createElement('avow-held')
     made.lang = language
-    // Set one by one, which a style policy allows; an attribute it would not.
-    made.style.width = `${offsetWidth || smallest.width}px`
-    made.style.height = `${Math.max(offsetHeight, smallest.height)}px`
+    // Of what is inside: on the host itself `all: initial` would undo it.
+    const size = {
+      width: `${offsetWidth || smallest.width}px`,
+      height: `${Math.max(offsetHeight, smallest.height)}px`,
+    }
     const root = made.attachShadow({ mode: 'open' })
     root.adoptedStyleSheets = [placeStyles()]
     render(
-      <section class="card" aria-label={category.title}>
+      <section class="card" aria-label={category.title} style={size}>
         <p>{words.heldText.replace('{category}', category.title)}</p>
         <button type="button" onClick={(event) => onAllow(category.id, event)}>
           {words.heldAllow}

@@ -80,8 +80,8 @@ code { overflow-wrap: anywhere; }
 `
 
 const place = `
-:host { display: inline-block !important; max-width: 100% !important; }
-section { height: 100%; display: grid; place-content: center; justify-items: center; gap: 12px; text-align: center; overflow: auto; }
+:host { display: inline-block !important; max-width: 100% !important; overflow: hidden !important; }
+section { max-width: 100%; display: grid; place-content: center; justify-items: center; gap: 12px; text-align: center; overflow: auto; }
 `
 
 function sheet(css: string): CSSStyleSheet {

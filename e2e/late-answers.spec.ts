@@ -1,0 +1,138 @@
+/** Answers that come late, and bring with them the cookie that their request carried: none revives what was withdrawn. */
+import type { BrowserContext, Page } from '@playwright/test'
+import { ordinary } from './pages/parts.js'
+import type { Host, World } from './support/world.js'
+import { acceptAll, decisionCookie, expect, marks, pendingKeys, state, test, traces } from './support/world-test.js'
+
+const none = { analytics: false, maps: false }
+const dayMs = 86_400_000
+
+const withdraw = (page: Page) => page.getByRole('button', { name: 'Withdraw' })
+
+/** The choices that the jar holds. */
+async function inJar(context: BrowserContext): Promise<string | undefined> {
+  return decodeURIComponent((await decisionCookie(context))?.value ?? '').split('.')[3]
+}
+
+/** In the jar, in these tabs, and after a reload of each. */
+async function expectWithdrawn(host: Host, ...tabs: readonly Page[]): Promise<void> {
+  const [first] = tabs
+  const check = async () => {
+    for (const tab of tabs) await expect.poll(() => state(tab).catch(() => null)).toEqual(none)
+    await expect.poll(() => inJar(first!.context())).toBe('analytics0~maps0')
+  }
+  await check()
+  for (const tab of tabs) {
+    await tab.reload()
+    await expect.poll(() => state(tab)).toEqual(none)
+    expect(await marks(tab)).toEqual([])
+  }
+  await check()
+  await expect.poll(() => traces(first!)).toEqual([])
+  await expect.poll(() => pendingKeys(first!)).toEqual([])
+  expect((await host.records()).map(({ action }) => action)).toEqual(['accept-all', 'withdraw'])
+}
+
+/** Grants in a page whose answer is held back: done by the server, and not yet heard of. */
+async function grantOnItsWay(page: Page, host: Host, world: World) {
+  await page.goto(host.page('/', ordinary))
+  const answer = world.faults.hold('consents', 'answer')
+  await acceptAll(page).click()
+  await answer.arrived
+  await expect.poll(() => marks(page)).toEqual(['tracker'])
+  return answer
+}
+
+test.describe('A withdrawal made while the grant’s answer is still on its way stays a withdrawal: in the jar, in every tab, after reload.', () => {
+  for (const where of [
+    {},
+    { plain: true },
+    { apart: true },
+    { site: 'shared' },
+    { site: 'shared', apart: true },
+  ] as const) {
+    const place = JSON.stringify(where)
+
+    test(`in the page that granted, ${place}`, async ({ page, world }) => {
+      const shop = await world.host(where)
+      const answer = await grantOnItsWay(page, shop, world)
+      await Promise.all([page.waitForEvent('load'), withdraw(page).click()])
+      answer.release()
+      await expect.poll(() => shop.records()).toHaveLength(2)
+      if (!('apart' in where) || 'site' in where) {
+        const [late] = world.faults.at('consents')
+        expect(late!.setCookie.join(), 'the late answer brings the grant back into the jar').toContain(
+          '.analytics1~maps1.',
+        )
+      }
+      await expectWithdrawn(shop, page)
+    })
+
+    test(`in another tab, ${place}`, async ({ page, context, world }) => {
+      const shop = await world.host(where)
+      const answer = await grantOnItsWay(page, shop, world)
+      const other = await context.newPage()
+      await other.goto(shop.url())
+      await expect.poll(() => marks(other)).toEqual(['tracker'])
+      await Promise.all([other.waitForEvent('load'), withdraw(other).click()])
+      answer.release()
+      await expect.poll(() => shop.records()).toHaveLength(2)
+      await page.bringToFront()
+      await expect.poll(() => marks(page).catch(() => null)).toEqual([])
+      await expectWithdrawn(shop, page, other)
+    })
+
+    test(`after the page that granted has gone, ${place}`, async ({ page, context, world }) => {
+      const shop = await world.host(where)
+      const answer = await grantOnItsWay(page, shop, world)
+      await page.goto(shop.page('/next', ordinary))
+      await Promise.all([page.waitForEvent('load'), withdraw(page).click()])
+      const other = await context.newPage()
+      await other.goto(shop.page('/bare', []))
+      await page.close()
+      // No page of ours is there to see what the answer does to the jar.
+      answer.release()
+      await expect.poll(() => world.faults.at('consents').some(({ status }) => status === 201)).toBe(true)
+      await other.goto(shop.url())
+      await expect.poll(() => shop.records()).toHaveLength(2)
+      await expectWithdrawn(shop, other)
+    })
+  }
+
+  test('told of activity while the withdrawal is made', async ({ page, world }) => {
+    const shop = await world.host()
+    await page.goto(shop.page('/', ordinary))
+    await acceptAll(page).click()
+    await expect.poll(() => shop.records()).toHaveLength(1)
+    world.clock.aheadMs = dayMs
+    await page.clock.setSystemTime(Date.now() + dayMs)
+    const answer = world.faults.hold('activity', 'answer')
+    await page.reload()
+    await answer.arrived
+    await Promise.all([page.waitForEvent('load'), withdraw(page).click()])
+    answer.release()
+    await expect.poll(() => shop.records()).toHaveLength(2)
+    await expectWithdrawn(shop, page)
+  })
+
+  test('a grant’s answer that comes after a page without scripts has shown the jar’s older cookie', async ({
+    page,
+    world,
+  }) => {
+    const shop = await world.host()
+    const answer = await grantOnItsWay(page, shop, world)
+    await Promise.all([page.waitForEvent('load'), withdraw(page).click()])
+    const granted = world.faults.at('consents')[0]!.headers.cookie ?? ''
+    answer.release()
+    await expect.poll(() => shop.records()).toHaveLength(2)
+    // As an answer does that nobody of ours sees: the very cookie that the grant's request carried is in the jar again.
+    const [name, value] = granted
+      .split('; ')
+      .find((pair) => pair.includes('avow='))!
+      .split('=') as [string, string]
+    await page.goto(shop.page('/bare', []))
+    await page.context().addCookies([{ name, value, url: shop.url(), secure: true, sameSite: 'Lax' }])
+    await page.goto(shop.url())
+    await expectWithdrawn(shop, page)
+  })
+})
