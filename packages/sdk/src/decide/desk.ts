@@ -80,8 +80,7 @@ export function openDesk(page: Page): OpenDesk {
     later(delayMs, retry) {
       // One tab retries for all; where there are no locks, or none for this page, the ids alone prevent doubles.
       setTimeout(() => {
-        const { locks } = navigator as { locks?: LockManager }
-        void (locks?.request('avow', retry).catch(retry) ?? retry())
+        void ((navigator.locks as LockManager | undefined)?.request('avow', retry).catch(retry) ?? retry())
       }, delayMs)
     },
     onRecorded({ secret }, answer, last) {
