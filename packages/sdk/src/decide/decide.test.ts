@@ -133,3 +133,10 @@ test('without a server the choice counts, and nothing is kept for sending', () =
   expect(decide(made, { ...refusal, action: 'accept-all' }, trusted())).toBe(true)
   expect([made.consent.granted(), made.last]).toEqual([['analytics'], undefined])
 })
+
+test('without a server a withdrawal that the loader took alone has nothing to be sent, and is no error', () => {
+  const { ui: _, ...own } = site
+  const alone: Desk = { ...desk(), pending: null, consent: { ...desk().consent, site: own } }
+  const made = { ...grant, n: 2, choices: { analytics: false } }
+  expect(() => adopt(alone, JSON.stringify({ decision: encodeDecision(made), made, bytes: {} }))).not.toThrow()
+})

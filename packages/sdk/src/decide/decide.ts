@@ -64,7 +64,8 @@ function toKept(
     choices: decision.choices,
     policy,
     notice: notice && cite(notice),
-    ui: ui!.split('.')[1]!,
+    // Without a server it has no name, and nothing is sent.
+    ui: ui?.split('.')[1] as string,
     layer,
     offered,
     decidedAt: new Date(decision.decidedAt).toISOString(),

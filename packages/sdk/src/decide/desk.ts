@@ -78,9 +78,10 @@ export function openDesk(page: Page): OpenDesk {
     send,
     notice: read,
     later(delayMs, retry) {
-      const { locks } = navigator as { locks?: LockManager }
-      // One tab retries for all; where there are no locks the ids alone prevent doubles.
-      setTimeout(() => void (locks ? locks.request('avow', retry) : retry()), delayMs)
+      // One tab retries for all; where there are no locks, or none for this page, the ids alone prevent doubles.
+      setTimeout(() => {
+        void ((navigator.locks as LockManager | undefined)?.request('avow', retry).catch(retry) ?? retry())
+      }, delayMs)
     },
     onRecorded({ secret }, answer, last) {
       document.dispatchEvent(new CustomEvent('avow:recorded', { detail: answer }))

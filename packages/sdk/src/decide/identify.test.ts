@@ -90,6 +90,15 @@ test('what was chosen here later, signed out, is linked to the account under ano
   expect(consent.decision()?.secret).not.toBe(secret)
 })
 
+test('a refusal made here is not beaten by a grant of the same second, which the cookie can’t tell apart', async () => {
+  const { consent, account, links } = device({
+    ann: recorded(yes, 5, { decidedAt: new Date(now - 300).toISOString() }),
+  })
+  consent.decide(no, secret, () => {}, { decidedAt: now - 1000, lastActive: now })
+  await account.identify('ann')
+  expect([links, consent.granted()]).toEqual([[[false, true]], []])
+})
+
 test('after signing out the choice made signed out is back, and nothing of the account is left', async () => {
   const { consent, account, everything, page } = device({ ann: recorded(no, 9) })
   consent.decide(yes, secret, () => {}, { decidedAt: Date.UTC(2026, 3, 2), lastActive: now })

@@ -17,6 +17,9 @@ interface Held {
   readonly out: string
 }
 
+/** The cookie and the server's `Date` know whole seconds. */
+const roundingMs = 2000
+
 /** When a decision counts: a grant by the earlier clock, a denial by the server's, so that a clock ahead grants nothing. */
 const countsAt = ({ choices, decidedAt, recordedAt }: RecordedDecision): number => {
   const recorded = Date.parse(recordedAt)
@@ -96,7 +99,9 @@ export function create(page: Page): Account {
       const counts = theirs && site.accepts.includes(theirs.policy.version) && now < Date.parse(theirs.validUntil)
       const isSame = counts && mine && site.categories.every((name) => mine.choices[name] === theirs.choices[name])
       // Once linked, what was chosen here is among what the server decided by, in its own order.
-      const isBeaten = counts && beats(theirs, isKnown ? null : decidedAt, !!site.crossDevice)
+      // A denial that came within the rounding of either clock came last.
+      const against = mine && !isKnown ? decidedAt! + (countGrants(mine) ? 0 : roundingMs) : null
+      const isBeaten = counts && beats(theirs, against, !!site.crossDevice)
       if (isKnown && (isSame || !isBeaten)) return
       const link = (choices: Choices, more: Partial<Decision>) =>
         page

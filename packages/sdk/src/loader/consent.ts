@@ -41,8 +41,9 @@ export interface Consent {
   subscribe(listener: (own: boolean) => void): void
 }
 
-/** No choice at all: each category is denied. */
-export const deny = ({ categories }: SiteConfig): Choices => Object.fromEntries(categories.map((name) => [name, false]))
+/** Each category that is not among the granted is denied. */
+export const deny = (site: SiteConfig, granted: readonly string[] = []): Choices =>
+  Object.fromEntries(site.categories.map((name) => [name, granted.includes(name)]))
 
 /**
  * `kept` gives decisions that are in storage, which the jar may have lost, or have an older one in the place of. `signal`: the

@@ -1,6 +1,6 @@
 /** What the page's other scripts are told in Google's way: Consent Mode v2, and an event in the `dataLayer`. */
 import type { Choices, SiteConfig } from '../wire.js'
-import type { Consent } from './consent.js'
+import { type Consent, deny } from './consent.js'
 
 /** Always denied: Avow asks for no advertising, so nothing here can grant it. */
 const never = ['ad_storage', 'ad_user_data', 'ad_personalization']
@@ -30,7 +30,7 @@ export function tellSignals(window: Window, { consentMode }: SiteConfig, consent
     }
     gtag('consent', command, types)
     command = 'update'
-    const avow: Choices | undefined = consent.decision()?.choices
+    const avow: Choices | undefined = consent.decision() ? deny(consent.site, granted) : undefined
     layer.push({ event: 'avow', avow } as never)
   }
   if (layer.some(({ 0: name }) => name === 'js' || name === 'config'))

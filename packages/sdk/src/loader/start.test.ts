@@ -185,6 +185,15 @@ test('a grant that the opt-out signal suspends can be withdrawn', () => {
   expect(JSON.parse(localStorage.getItem('avow:fr-apiaas:0draft') ?? '{}').made).toMatchObject({ n: 2, secret })
 })
 
+test('a grant that the opt-out signal suspends is told as denied', () => {
+  vi.stubGlobal('navigator', { globalPrivacyControl: true, languages: ['en'] })
+  decided()
+  const { avow } = visit()
+  const told: Heard[] = []
+  avow.on('change', (heard) => told.push(heard))
+  expect([avow.state(), told[0]?.choices]).toEqual([{ analytics: false }, { analytics: false }])
+})
+
 test('where the site is never reloaded, listeners hear that it should be', () => {
   document.body.innerHTML = '<script type="text/plain" data-avow="analytics">1</script>'
   decided()

@@ -263,12 +263,13 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
     }
   })
 
-  const state = () => decision()?.choices
+  // What the opt-out signal suspends is denied.
+  const state = () => (decision() ? deny(site, granted()) : undefined)
   return {
     whenGranted: gate.whenGranted,
     on(name, listener) {
-      const isSo = () => (name === 'ask' ? consent.asks() : name === 'change' || (!!consent.known() && !decision()))
-      let was = false
+      const isSo = () => (name === 'ask' ? consent.asks() : name === 'change' || (consent.known() && !decision()))
+      let was: unknown
       const tell = (initial: boolean) => {
         const is = isSo()
         // `change` is so each time, the others once until they are so again.
