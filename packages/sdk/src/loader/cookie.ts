@@ -65,8 +65,9 @@ export const countGrants = ({ choices }: Pick<Decision, 'choices'>): number =>
 
 /**
  * Above zero where `a` is the newer of two decisions of one browser. The count decides: clocks move. Two tabs that decide
- * at once count alike; then the one that grants less is taken, and only then the clock.
+ * at once count alike; then the one that grants less is taken, and only then the clock. Activity makes no
+ * decision newer: whichever is read last counts, which is an hour early at most.
  */
 export function compareDecisions(a: Decision, b: Decision): number {
-  return a.n - b.n || countGrants(b) - countGrants(a) || a.decidedAt - b.decidedAt || a.lastActive - b.lastActive
+  return a.n - b.n || countGrants(b) - countGrants(a) || a.decidedAt - b.decidedAt
 }

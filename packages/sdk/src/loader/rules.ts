@@ -41,8 +41,7 @@ export function mustAsk(decision: Decision | null, terms: Terms, now: number, si
 }
 
 /** Whether a sign of life is the first on its UTC day, so that the server is told. */
-export const isNewDay = (lastActive: number, now: number): boolean =>
-  Math.floor(lastActive / dayMs) < Math.floor(now / dayMs)
+export const isNewDay = (lastActive: number, now: number): boolean => now - (now % dayMs) > lastActive
 
 /** The page's language, then the browser's, then the policy's default, which is the first. */
 export function pickLanguage(wanted: readonly string[], languages: readonly string[]): string {
