@@ -18,7 +18,7 @@ const site = 'fr-apiaas'
 /** Who downloads it, and the most it may weigh. The settings panel has no budget yet: it is on one page only. */
 const files = [
   { name: 'loader', path: `/v1/sites/${site}/avow.js`, budget: 3500, who: 'every page' },
-  { name: 'ui', path: `/${manifest.ui}`, budget: 8800, who: 'a visitor who has to decide' },
+  { name: 'ui', path: `/${manifest.ui}`, budget: 8850, who: 'a visitor who has to decide' },
   { name: 'settings', path: `/${manifest.settings}`, budget: null, who: 'the account page' },
   { name: 'account', path: `/${manifest.account}`, budget: 1500, who: 'a page that somebody signs in or out on' },
   { name: 'pinned', path: `/${manifest.pinned}`, budget: null, who: 'every page of a site that pins it by its hash' },

@@ -2,7 +2,7 @@
 import type { Consent } from '../loader/consent.js'
 import { countGrants, type Decision } from '../loader/cookie.js'
 import type { Draft } from '../loader/start.js'
-import type { Action, Choices, Layer, NoticeRef, SiteConfig } from '../wire.js'
+import type { Action, Choices, Layer, NoticeRef, PolicyRef, SiteConfig } from '../wire.js'
 import type { Kept, Pending } from './pending.js'
 
 /** What somebody chose, where, and what was on offer. */
@@ -12,8 +12,8 @@ export interface Choosing {
   readonly switches: Choices
   readonly layer: Layer
   readonly offered: readonly Action[]
-  /** The notice that was on screen; null when none was. */
-  readonly notice: NoticeRef | null
+  /** The notice that was on screen, with the policy that it is of; null when none was. */
+  readonly notice: (NoticeRef & { readonly policy?: PolicyRef }) | null
 }
 
 /** What deciding may touch. */
@@ -62,7 +62,8 @@ function toKept(
     secret: decision.secret || fresh,
     action,
     choices: decision.choices,
-    policy,
+    // That of the words on screen, which may be newer, or older by minutes, than the loader's.
+    policy: notice?.policy ?? policy,
     notice: notice && cite(notice),
     // Without a server it has no name, and nothing is sent.
     ui: ui?.split('.')[1] as string,

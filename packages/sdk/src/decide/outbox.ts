@@ -3,7 +3,7 @@
  * once; only retries wait for one another across tabs.
  */
 
-import type { NoticeRef, Submission, SubmissionAnswer } from '../wire.js'
+import type { NoticeRef, PolicyRef, Submission, SubmissionAnswer } from '../wire.js'
 import { cite } from './decide.js'
 import { type Kept, type Pending, toJson } from './pending.js'
 
@@ -19,7 +19,7 @@ export interface Post {
   send(body: string): Promise<Response>
   now(): number
   /** The notice of a choice that was made without one on screen. */
-  notice(): Promise<NoticeRef>
+  notice(): Promise<NoticeRef & { readonly policy?: PolicyRef }>
   /** Calls back after so long, under whatever keeps other tabs from retrying at once. */
   later(delayMs: number, retry: () => Promise<void>): void
   /** The server has it. `last`: nothing else is pending. */
@@ -43,7 +43,8 @@ export function createOutbox(post: Post): Outbox {
   async function send(kept: Kept): Promise<Outcome> {
     let whole = kept
     if (!whole.notice) {
-      whole = { ...kept, notice: cite(await post.notice()) }
+      const words = await post.notice()
+      whole = { ...kept, notice: cite(words), policy: words.policy ?? kept.policy }
       // Kept with its notice before it travels, so that every sending is the same.
       pending.add(whole)
     }

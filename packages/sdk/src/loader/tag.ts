@@ -9,8 +9,7 @@ declare const avowSite: SiteConfig
 
 export function serveTag(signals?: Signals): void {
   attempt(() => {
-    // A module has no current script, so its tag is looked for.
-    const { src, nonce } = (document.currentScript ?? document.querySelector('[src$="avow.js"]')) as HTMLScriptElement
+    const { src, nonce } = document.currentScript as HTMLScriptElement
     const [base] = src.split('/v1/sites/') as [string]
     // Without a configuration this throws the variable's name, which is what has to be looked into.
     serve(avowSite, base, nonce, (file: 'ui' | 'settings' | 'account') => import(`${base}/${avowSite[file]}`), signals)

@@ -48,6 +48,8 @@ const JAVASCRIPT = 'text/javascript; charset=utf-8'
 const JSON_TYPE = 'application/json; charset=utf-8'
 /** Long enough that a returning visitor asks for nothing, short enough that a new policy is seen the same hour. */
 const SHORT = 'public, max-age=300'
+/** Asked for by who has to decide alone: words of an older policy must not be shown, and cited, beside a newer one. */
+const FRESH = 'public, no-cache'
 const IMMUTABLE = 'public, max-age=31536000, immutable'
 
 const scriptRoute = createRoute({
@@ -114,7 +116,7 @@ export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Sc
       config: createAsset(JSON.stringify(config), JSON_TYPE, SHORT),
       policy: createAsset(JSON.stringify(book.current), JSON_TYPE, SHORT),
       notices: new Map(
-        book.notices.map((notice) => [notice.hash, createAsset(JSON.stringify(notice), JSON_TYPE, SHORT)]),
+        book.notices.map((notice) => [notice.hash, createAsset(JSON.stringify(notice), JSON_TYPE, FRESH)]),
       ),
     })
   }
