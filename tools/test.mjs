@@ -83,7 +83,7 @@ const steps = [
   {
     name: 'browser stories',
     needsBuild: true,
-    run: [...bin('@playwright/test/cli.js'), 'test', '--reporter=list,json'],
+    run: [...bin('@playwright/test/cli.js'), 'test', '--project=stories', '--reporter=list,json'],
     report: { file: playwrightReport, read: readers.playwright },
     env: { PLAYWRIGHT_JSON_OUTPUT_FILE: playwrightReport },
   },
