@@ -60,7 +60,7 @@ test('tracker cookies on parent domains and paths are deleted, and `co.uk` is ne
   shop.page('/account/orders', [scattered, ...ordinary])
   await page.goto(shop.page('/account/orders', [scattered, html('<p>Without Avow</p>')]))
   const set = await context.cookies()
-  // Twelve are refused by the browser or are not: those that were taken are for three domains and four paths, and one more.
+  // Four paths on each of three domains, and one without a domain; the browser refused those of two public suffixes.
   expect(set).toHaveLength(13)
   expect(set.filter(({ domain }) => /^\.?(co\.)?uk$/.test(domain))).toEqual([])
 
