@@ -98,3 +98,38 @@ test('whoever empties the jar is asked again in every tab', async ({ page, conte
   await expect.poll(() => marks(page)).toEqual(['start', 'stop'])
   await expect(acceptAll(page)).toBeVisible()
 })
+
+test('two tabs that choose at the same moment end with one choice, and keep it', async ({ page, context, world }) => {
+  const shop = await world.host()
+  const other = await context.newPage()
+  const tabs = [page, other]
+  const moment = Date.now() + 2500
+  for (const tab of tabs) {
+    await tab.goto(shop.page('/', ordinary))
+    await expect(acceptAll(tab)).toBeVisible()
+    // Both clicks wait in their tabs for the same moment: which is a millisecond earlier, nobody says.
+    await tab.evaluate((moment) => {
+      const wait = () => {
+        while (Date.now() < moment);
+      }
+      addEventListener('click', wait, { capture: true, once: true })
+    }, moment)
+  }
+  await Promise.all([acceptAll(page).click(), rejectAll(other).click()])
+  await expect.poll(() => shop.records()).toHaveLength(2)
+  const chosen = () => Promise.all(tabs.map((tab) => state(tab).catch(() => null)))
+  await expect
+    .poll(async () => {
+      const [here, there] = await chosen()
+      return !!here && here.analytics === there?.analytics && here.maps === there?.maps
+    })
+    .toBe(true)
+  const [last] = await chosen()
+  for (const tab of tabs) {
+    await tab.reload()
+    await expect.poll(() => state(tab)).toEqual(last)
+  }
+  const isGranted = !!last?.analytics
+  await expect.poll(() => marks(other)).toEqual(isGranted ? ['tracker'] : [])
+  await expect.poll(async () => (await traces(page)).length > 0).toBe(isGranted)
+})
