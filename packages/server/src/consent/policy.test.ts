@@ -34,6 +34,28 @@ describe('a policy file', () => {
   })
 })
 
+describe('the name of a cookie', () => {
+  const named = (name: string) => {
+    const wanted = testPolicy()
+    Object.assign(wanted.cookies[1]!, { name })
+    return parsePolicy(wanted)
+  }
+
+  test.each(['sid', '_ga_*', '*_session', '_hj*_x', '*_a*', 'a*b', '_pk_id.1.*', '%5F%5Fx'])(
+    'may be %s: exact, but for * anywhere',
+    (name) => expect(named(name).cookies[1]?.name).toBe(name),
+  )
+
+  test.each(['', '*', '**', 'a', 'a*', '*a', '*a*', 'a b', 'ab;', 'ab,', 'ab=c', 'ab*\n'])(
+    'is refused by its field as %j: it would be no name, or everybody’s',
+    (name) => expect(() => named(name)).toThrow('policy.cookies.1.name'),
+  )
+
+  test('is refused however long it is, before anybody loses patience', () => {
+    expect(() => named(`${'a'.repeat(10_000)};`)).toThrow('policy.cookies.1.name')
+  })
+})
+
 describe('a notice', () => {
   test('holds every word of its language, and a hash over all of them', () => {
     const { hash, ...content } = createNotice(policy, 'de', labels.de!)

@@ -29,9 +29,7 @@ const category = z.strictObject({
 
 const cookie = z.strictObject({
   /** Exact, but for `*`, which stands for any characters; two others at least, or it would be everybody's. */
-  name: z
-    .string()
-    .regex(/^[^\s;,=]*[^\s;,=*][^\s;,=]*[^\s;,=*][^\s;,=]*$/, 'a name, or a pattern with two characters beside *'),
+  name: z.string().regex(/^(?=\**[^*]\**[^*])[^\s;,=]+$/, 'a name, or a pattern with two characters beside *'),
   kind: z.enum(['cookie', 'local', 'session']),
   category: categoryName,
   provider: text,
