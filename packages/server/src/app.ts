@@ -50,7 +50,15 @@ export function createApp(parts: AppParts): App {
   // One limiter, whichever surface is asked.
   const limiter = rateLimit(parts.rateLimit, createClientAddress(parts.trustedProxies), now)
 
-  const create = () => {
+  const originsOf = (some: readonly Site[]) => new Set(some.flatMap((site) => [...site.origins]))
+  const origins = originsOf([...sites.values()])
+  const sharing = originsOf([...sites.values()].filter(({ page }) => page.domain !== undefined))
+  const allowPages = (app: OpenAPIHono<KeyEnv>) => {
+    for (const path of ['/v1/consents', '/v1/activity']) app.use(path, allowOrigins('POST', origins, sharing))
+    app.use('/v1/state', allowOrigins('GET', origins, sharing))
+  }
+
+  const create = (isPublic: boolean) => {
     const app = new OpenAPIHono<KeyEnv>({
       defaultHook: (result) => {
         if (!result.success) throw inputErrorOf(result.error, result.target)
@@ -58,18 +66,15 @@ export function createApp(parts: AppParts): App {
     })
     app.onError((error, c) => problemAnswer(error, c, log))
     app.notFound(notFound)
+    // Before the limiter: a page on another origin couldn't read an answer that doesn't name it, nor when to come back.
+    if (isPublic) allowPages(app)
     app.use('/v1/*', limiter)
     // Not the tiles: whoever checks a whole log needs hundreds of them a minute, and each may come from a cache.
     app.use('/log/:site/checkpoint', limiter)
     return app
   }
-  const originsOf = (some: readonly Site[]) => new Set(some.flatMap((site) => [...site.origins]))
-  const origins = originsOf([...sites.values()])
-  const sharing = originsOf([...sites.values()].filter(({ page }) => page.domain !== undefined))
   const carry = createCarry(parts.publicUrl)
   const addPublic = (app: OpenAPIHono<KeyEnv>) => {
-    for (const path of ['/v1/consents', '/v1/activity']) app.use(path, allowOrigins('POST', origins, sharing))
-    app.use('/v1/state', allowOrigins('GET', origins, sharing))
     scriptRoutes(app, sites, scripts)
     gpcRoutes(app, sites)
     consentRoutes(app, sites, carry, now)
@@ -82,7 +87,7 @@ export function createApp(parts: AppParts): App {
     healthRoutes(app, sites, parts.isKeyCurrent)
     docsRoutes(app, parts.version)
   }
-  const app: App = { all: create(), public: create(), private: create() }
+  const app: App = { all: create(true), public: create(true), private: create(false) }
   addPublic(app.public)
   addPrivate(app.private)
   addPublic(app.all)

@@ -40,6 +40,10 @@ test('a page of another host gets none, unless the site shares its choice', asyn
   expect(await carried(`__Host-avow=${value}`, { origin: 'https://dash.example' })).not.toBeNull()
 })
 
+test('the longest that is taken has 1,024 bytes', async () => {
+  expect(await carried(`__Host-avow=${'a'.repeat(1024)}`)).toMatch(/^__Host-avow=a{1024}; /)
+})
+
 test.each([
   ['no cookie at all', undefined],
   ['none of ours', 'theme=dark'],

@@ -63,6 +63,12 @@ test.each([
   },
 )
 
+test('the privacy team’s surface answers no page’s preflight', async () => {
+  const { avow } = await testWorld()
+  const answer = await avow.privateApp.request('/v1/consents', { method: 'OPTIONS', headers: { origin: PAGE_ORIGIN } })
+  expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([404, null])
+})
+
 test('with a domain the cookie travels too, for listed origins alone', async () => {
   const world = await testWorld({ page: { domain: 'shop.example' } })
   const answer = await preflight(world, '/v1/consents')
@@ -91,10 +97,31 @@ test('the address of the page is kept without query and fragment, and only where
   }
 })
 
-test('asking too often is told when to come back, on each route of a page', async () => {
-  const { activity, avow } = await testWorld({ rateLimit: 1 })
-  await activity(null)
-  const answers = [await activity(null), await avow.app.request(`/v1/sites/${SITE}/config`)]
-  expect(answers.map(({ status }) => status)).toEqual([429, 429])
-  expect(answers.map(({ headers }) => Number(headers.get('retry-after')) > 0)).toEqual([true, true])
+test.each([
+  ['/v1/consents', 'POST'],
+  [`/v1/activity?site=${SITE}`, 'POST'],
+  [`/v1/state?site=${SITE}`, 'GET'],
+  [`/v1/sites/${SITE}/config`, 'GET'],
+  [`/v1/sites/${SITE}/notice`, 'GET'],
+])('asking %s too often is told when to come back', async (path, method) => {
+  // One request was the world's own, for the notice.
+  const { avow } = await testWorld({ rateLimit: 1 })
+  const answer = await avow.app.request(path, { method, headers: { origin: PAGE_ORIGIN } })
+  expect(answer.status).toBe(429)
+  expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+})
+
+test.each([
+  ['/v1/consents', 'POST'],
+  [`/v1/activity?site=${SITE}`, 'POST'],
+  [`/v1/state?site=${SITE}`, 'GET'],
+])('a page on another origin can read that it asked %s too often, and when to come back', async (path, method) => {
+  const world = await testWorld({ rateLimit: 1 })
+  // Else the browser would report a network that is down, and the page would ask on.
+  expect((await preflight(world, path)).status).toBe(204)
+  const answer = await world.avow.app.request(path, { method, headers: { origin: PAGE_ORIGIN } })
+  expect(answer.status).toBe(429)
+  expect(answer.headers.get('access-control-allow-origin')).toBe(PAGE_ORIGIN)
+  expect(answer.headers.get('access-control-expose-headers')).toContain('retry-after')
+  expect(answer.headers.get('vary')).toBe('Origin')
 })
