@@ -60,13 +60,13 @@ test('the tag works put there by another script, as tag managers do', async ({ p
   await expectWorks(page, shop)
 })
 
-test('as a module it says what is the matter, and harms nothing', async ({ page, world, witness }) => {
-  const shop = await world.host()
-  await page.goto(shop.page('/', [loader({ async: undefined, type: 'module' }), ...ordinary.slice(1)]))
-  // A module has no tag of its own to read an address from.
-  await witness.expect(/avow: TypeError/)
-  expect(await marks(page)).toEqual([])
-})
+for (const where of [{}, { apart: true }] as const) {
+  test(`the tag works as a module, ${JSON.stringify(where)}`, async ({ page, world }) => {
+    const shop = await world.host(where)
+    await page.goto(shop.page('/', [loader({ async: undefined, type: 'module' }), ...ordinary.slice(1)]))
+    await expectWorks(page, shop)
+  })
+}
 
 test('twice the tag: asked once, run once, recorded once', async ({ page, world }) => {
   const shop = await world.host()

@@ -99,6 +99,23 @@ test.describe('A withdrawal made while the grant’s answer is still on its way 
     })
   }
 
+  test('where the browser does not tell of cookies, within a minute', async ({ page, world }) => {
+    const shop = await world.host({ plain: true })
+    await page.clock.install()
+    const answer = await grantOnItsWay(page, shop, world)
+    await Promise.all([page.waitForEvent('load'), withdraw(page).click()])
+    expect(await page.evaluate(() => 'cookieStore' in globalThis)).toBe(false)
+    const granted = world.faults.at('consents')[0]!.headers.cookie ?? ''
+    answer.release()
+    await expect.poll(() => shop.records()).toHaveLength(2)
+    await page.clock.runFor(1000)
+    await expect.poll(() => inJar(page.context())).toBe('analytics0~maps0')
+    const value = granted.split('avow=')[1]!.split(';')[0]!
+    await page.context().addCookies([{ name: 'avow', value, url: shop.url(), sameSite: 'Lax' }])
+    await page.clock.runFor(60_000)
+    await expectWithdrawn(shop, page)
+  })
+
   test('told of activity while the withdrawal is made', async ({ page, world }) => {
     const shop = await world.host()
     await page.goto(shop.page('/', ordinary))

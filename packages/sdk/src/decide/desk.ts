@@ -11,8 +11,8 @@ import { adopt, type Choosing, type Desk, decide, take } from './decide.js'
 import { createOutbox } from './outbox.js'
 import { openPending } from './pending.js'
 
-/** A tracker may write once more after it was told to stop. */
-const cleanAgainMs = 1000
+/** A tracker may write once more after it was told to stop; an answer may bring an older cookie once more. */
+const againMs = 1000
 /** A request that nobody answers must not keep those behind it for ever; a slow network gets this long. */
 const answerWithinMs = 30_000
 
@@ -113,7 +113,10 @@ export function openDesk(page: Page): OpenDesk {
         attempt(() => local!.removeItem(draftKey), true)
       }
       clean()
-      setTimeout(clean, cleanAgainMs)
+      setTimeout(() => {
+        clean()
+        consent.refresh()
+      }, againMs)
       await outbox.flush()
     },
   }

@@ -1,11 +1,11 @@
 /** What counts as activity: a page before a person's eyes, their pointer, their keys. Not prerendering, not a timer. */
 
 /** Calls `active` on each sign of a person; how often that is written is the controller's business. */
-export function watchActivity(window: Window, active: () => void): void {
+export function watchActivity(active: () => void): void {
   // A prerendered page is hidden until somebody goes there.
   const see = (event?: Event) => {
-    if (!window.document.hidden && event?.isTrusted !== false) active()
+    if (!document.hidden && event?.isTrusted !== false) active()
   }
-  for (const name of ['visibilitychange', 'pointerdown', 'keydown']) window.addEventListener(name, see, true)
+  for (const name of ['visibilitychange', 'pointerdown', 'keydown']) addEventListener(name, see, true)
   see()
 }

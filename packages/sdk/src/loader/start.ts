@@ -115,8 +115,11 @@ export interface Avow {
 
 /** Long enough for the file that sends and cleans, short enough that a withdrawal ends tracking at once. */
 const reloadWaitMs = 1000
-/** A tab that stays open must notice that the choice has lapsed. A 30-day timer would overflow and fire at once. */
-const checkMs = 3_600_000
+/**
+ * A tab that stays open must notice that the choice has lapsed (a 30-day timer would overflow and fire at once), and, in
+ * browsers that don't tell of it, that a late answer has set an older cookie.
+ */
+const checkMs = 60_000
 
 /** The world may be down: the choice is undecided or kept, and the next page tries again. */
 const quiet = (promise: Promise<unknown>) => void promise.catch(() => {})
@@ -209,7 +212,7 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
 
   const gate = createGate(document, nonce, (category) => granted().includes(category))
   signals?.(window, site, consent)
-  watchTabs(window, consent.refresh)
+  watchTabs(consent.refresh)
 
   /** Something ran that can't be stopped. A hidden tab waits until it is shown, so that it never acts by itself. */
   const reload = () => {
@@ -236,7 +239,7 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
   addEventListener('DOMContentLoaded', scan)
   scan()
 
-  watchActivity(window, () => {
+  watchActivity(() => {
     if (!consent.slide() || !base) return
     const { secret } = consent.known()!
     page.telling = new AbortController()

@@ -5,7 +5,7 @@
  * cookieStore sees the cookie, and where there is none, keeping the submission fires `storage` in the other tabs after
  * the cookie is written. `pageshow` is for a page restored as it was left.
  */
-export function watchTabs(window: Window, refresh: () => void): void {
-  for (const name of ['storage', 'pageshow', 'visibilitychange']) window.addEventListener(name, refresh)
+export function watchTabs(refresh: () => void): void {
+  for (const name of ['storage', 'pageshow', 'visibilitychange']) addEventListener(name, refresh)
   ;(window as { cookieStore?: EventTarget }).cookieStore?.addEventListener('change', refresh)
 }

@@ -9,9 +9,16 @@ declare const avowSite: SiteConfig
 
 export function serveTag(signals?: Signals): void {
   attempt(() => {
-    const { src, nonce } = document.currentScript as HTMLScriptElement
-    const [base] = src.split('/v1/sites/') as [string]
+    // A module has no current script.
+    const tag = (document.currentScript ?? document.querySelector('[src*="/v1/sites/"]')) as HTMLScriptElement
+    const [base] = tag.src.split('/v1/sites/') as [string]
     // Without a configuration this throws the variable's name, which is what has to be looked into.
-    serve(avowSite, base, nonce, (file: 'ui' | 'settings' | 'account') => import(`${base}/${avowSite[file]}`), signals)
+    serve(
+      avowSite,
+      base,
+      tag.nonce,
+      (file: 'ui' | 'settings' | 'account') => import(`${base}/${avowSite[file]}`),
+      signals,
+    )
   })
 }
