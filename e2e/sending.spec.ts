@@ -76,6 +76,8 @@ test.describe('The submission is in localStorage before the first request. Kill 
         // A returning visitor's page: the file that sends isn't there yet.
         await page.reload()
         await expect.poll(() => marks(page)).toEqual(['tracker'])
+        // Answered within 50 ms the page would be reloaded, and another one killed.
+        const request = world.faults.hold('consents')
         await freezeAfterClick(page, afterMs)
         page
           .getByRole('button', { name: 'Withdraw' })
@@ -83,6 +85,7 @@ test.describe('The submission is in localStorage before the first request. Kill 
           // Never done: the page stands still.
           .catch(() => {})
         await killFrozen(page, world)
+        request.release()
         const next = await page.context().newPage()
         await next.goto(shop.page('/', ordinary))
         await expect.poll(() => state(next)).toEqual(none)

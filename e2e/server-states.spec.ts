@@ -101,6 +101,54 @@ for (const plain of [false, true]) {
   })
 }
 
+test("Restricted on the server: the next activity answer closes the page's gates, and nobody is asked", async ({
+  page,
+  world,
+}) => {
+  const shop = await world.host()
+  await accept(page, shop, world)
+  // No route restricts yet; what the page does with the answer is decided all the same.
+  world.faults.set('activity', {
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: '{"state":"restricted"}',
+  })
+  expect(await beActive(page, world)).toBe('restricted')
+  await expect.poll(() => marks(page)).toEqual(['start', 'stop'])
+  expect(await state(page)).toEqual(none)
+  await expect(acceptAll(page)).toHaveCount(0)
+  await page.reload()
+  await expect.poll(() => state(page)).toEqual(none)
+})
+
+for (const plain of [false, true]) {
+  const scheme = plain ? 'http' : 'https'
+
+  test(`A browser clock 20 h ahead can't make a grant beat a later withdrawal. (${scheme})`, async ({
+    page,
+    context,
+    world,
+  }) => {
+    const shop = await world.host({ plain, apart: true })
+    await page.clock.install({ time: Date.now() + 20 * 3_600_000 })
+    await page.goto(shop.page('/', parts))
+    await acceptAll(page).click()
+    await expect.poll(() => shop.records()).toHaveLength(1)
+    // The clock is set right.
+    await page.clock.setSystemTime(Date.now())
+    await page.reload()
+    await expect.poll(() => marks(page)).toEqual(['start'])
+    await page.locator('[data-avow-withdraw]').click()
+    await expect.poll(() => shop.records()).toMatchObject([{ action: 'accept-all' }, { action: 'withdraw' }])
+    await page.reload()
+    await expect.poll(() => state(page)).toEqual(none)
+    expect(await marks(page)).toEqual([])
+    const secret = decodeURIComponent((await decisionCookie(context))!.value).split('.')[6]!
+    const answer = await shop.request(`/v1/state?site=${shop.site}`, { headers: { authorization: `Avow ${secret}` } })
+    expect(await answer.json()).toMatchObject({ state: 'withdrawn', decision: { action: 'withdraw' } })
+  })
+}
+
 test("Superseded on the server: the next activity answer closes the page's gates, and the visitor is asked", async ({
   page,
   world,

@@ -1,5 +1,6 @@
 /**
- * `npm test`: types, lint, build, unit tests, size budgets, browser stories, in this order, and one closing line.
+ * `npm test`: types, lint, build, unit tests, crashes, packages, size budgets, browser stories, in this order, and one
+ * closing line.
  *
  * A failed step doesn't stop the others, so that one run tells all there is to mend; only what needs the build is not
  * run without it, and then says so and counts as failed. Nothing is skipped in silence.
@@ -37,7 +38,17 @@ const readers = {
 const vitestReport = join(reports, 'vitest.json')
 const soakReport = join(reports, 'soak.json')
 const packagesReport = join(reports, 'packages.json')
-const playwrightReport = join(reports, 'playwright.json')
+
+function browserStories(name, project) {
+  const file = join(reports, `${project}.json`)
+  return {
+    name,
+    needsBuild: true,
+    run: [...bin('@playwright/test/cli.js'), 'test', `--project=${project}`, '--reporter=list,json'],
+    report: { file, read: readers.playwright },
+    env: { PLAYWRIGHT_JSON_OUTPUT_FILE: file },
+  }
+}
 
 const steps = [
   { name: 'types', run: [...bin('typescript/bin/tsc'), '--noEmit'] },
@@ -84,13 +95,9 @@ const steps = [
     env: { AVOW_PACKAGES: '1' },
   },
   { name: 'size budgets', needsBuild: true, run: [join(root, 'bench/size.mjs')] },
-  {
-    name: 'browser stories',
-    needsBuild: true,
-    run: [...bin('@playwright/test/cli.js'), 'test', '--project=stories', '--reporter=list,json'],
-    report: { file: playwrightReport, read: readers.playwright },
-    env: { PLAYWRIGHT_JSON_OUTPUT_FILE: playwrightReport },
-  },
+  browserStories('browser stories', 'stories'),
+  // Once more where the host's own scripts redefine what ours could lean on.
+  browserStories('browser stories in hostile pages', 'hostile'),
 ]
 
 function count(step, status) {
