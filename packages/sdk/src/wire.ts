@@ -104,6 +104,33 @@ export interface Labels {
   readonly gpcHonoured: string
   /** A choice made elsewhere under this account counts here too. */
   readonly adopted: string
+  /** On the first layer, where what is chosen counts on the account's other devices. */
+  readonly crossDevice: string
+  /** Opens the table of what a category keeps in the browser; then the heads of its columns. */
+  readonly cookies: string
+  readonly cookieName: string
+  readonly cookieProvider: string
+  readonly cookiePurpose: string
+  readonly cookieLifetime: string
+  /** Before the reason why a cookie can't be switched off. */
+  readonly cookieReason: string
+  /** Before a date: when the choice counts no more and is asked for again. */
+  readonly validUntil: string
+  readonly copy: string
+  readonly copied: string
+  /** Opens the words of the notice that the choice was made under. */
+  readonly shownText: string
+  readonly history: string
+  readonly historyFailed: string
+  /** What was done, in the history, after its date. */
+  readonly didAcceptAll: string
+  readonly didRejectAll: string
+  readonly didSave: string
+  readonly didWithdraw: string
+  readonly didLink: string
+  readonly receipt: string
+  /** A choice that counts here already and has not reached the server yet. */
+  readonly waiting: string
 }
 
 export interface NoticeCategory {
