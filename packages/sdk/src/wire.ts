@@ -40,6 +40,9 @@ export interface DeclaredCookie {
  */
 export type ConsentType = 'analytics_storage' | 'functionality_storage' | 'personalization_storage' | 'security_storage'
 
+/** A box in the corner where lines begin, in the one where they end, or centred at the bottom; a bar at the bottom or the top. */
+export type Layout = 'box' | 'box-end' | 'box-center' | 'bar' | 'bar-top'
+
 /** What the server hands to the loader: all that a page must know before anybody decides. */
 export interface SiteConfig {
   readonly site: string
@@ -72,6 +75,10 @@ export interface SiteConfig {
   readonly page?: true
   /** Google's consent types, by the category that switches them. */
   readonly consentMode?: Readonly<Record<string, readonly ConsentType[]>>
+  /** Where the banner stands; absent: `box`. */
+  readonly layout?: Layout
+  /** A small button in the corner opens the preferences, once there is a choice. Every page then loads the UI file. */
+  readonly button?: true
   /** All the words, where there is no server to ask for them; the first is the default. */
   readonly notices?: readonly Notice[]
 }
@@ -147,6 +154,8 @@ export interface NoticeCookie {
   readonly provider: string
   readonly purpose: string
   readonly lifetime: string
+  /** Why nothing works without it; absent where it can be switched off. */
+  readonly necessaryBecause?: string
 }
 
 /** Everything one language of a policy shows, as one hashed document. `hash` covers all but itself. */
@@ -155,6 +164,8 @@ export interface Notice {
   readonly policy: PolicyRef
   readonly hash: string
   readonly language: string
+  /** The direction of its script. */
+  readonly dir: 'ltr' | 'rtl'
   /** The banner's own sentence, from the policy. */
   readonly text: string
   readonly policyUrl: string
