@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { InputError } from '../problem.js'
 import { testPolicy } from '../testing.js'
 import { hashDocument } from './document.js'
-import { createNotice, noticesOf, PolicyBook, parsePolicy, publication, unpublished } from './policy.js'
+import { createNotice, directionOf, noticesOf, PolicyBook, parsePolicy, publication, unpublished } from './policy.js'
 
 const policy = testPolicy()
 
@@ -22,6 +22,16 @@ describe('a policy file', () => {
       'a necessary cookie without its reason',
       (p) => delete p.cookies[0].necessaryBecause,
       'policy.cookies.sid.necessaryBecause',
+    ],
+    [
+      'a reason missing in one language',
+      (p) => delete p.cookies[0].necessaryBecause.de,
+      'policy.cookies.sid.necessaryBecause.de',
+    ],
+    [
+      'a reason why a cookie is necessary that can be switched off',
+      (p) => Object.assign(p.cookies[1], { necessaryBecause: { en: 'we want it', de: 'wir wollen es' } }),
+      'policy.cookies._shop_*.necessaryBecause',
     ],
     ['a text missing in one language', (p) => delete p.cookies[1].purpose.de, 'policy.cookies._shop_*.purpose.de'],
     ['a default language without texts', (p) => Object.assign(p, { defaultLanguage: 'fr' }), 'policy.texts'],
@@ -63,6 +73,22 @@ describe('a notice', () => {
     expect(hash).toBe(hashDocument(content))
   })
 
+  test('says why a cookie can’t be switched off, and nothing of the kind of one that can', () => {
+    const [sid, visits] = createNotice(policy, 'de', labels.de!).cookies
+    expect(sid?.necessaryBecause).toBe('niemand könnte sich anmelden')
+    expect(visits).not.toHaveProperty('necessaryBecause')
+  })
+
+  test('names the direction of its script', () => {
+    expect(createNotice(policy, 'de', labels.de!).dir).toBe('ltr')
+    const spoken = testPolicy()
+    for (const { texts } of spoken.categories) Object.assign(texts, { ar: { title: 'x', description: 'x' } })
+    for (const { purpose, lifetime, necessaryBecause = {} } of spoken.cookies)
+      for (const texts of [purpose, lifetime, necessaryBecause]) Object.assign(texts, { ar: 'x' })
+    Object.assign(spoken.texts, { ar: { banner: 'x' } })
+    expect(createNotice(spoken, 'ar', labels.en!).dir).toBe('rtl')
+  })
+
   test('with one other word has another hash', () => {
     const other = createNotice(policy, 'de', { ...labels.de!, acceptAll: 'Ja' })
     expect(other.hash).not.toBe(createNotice(policy, 'de', labels.de!).hash)
@@ -74,6 +100,29 @@ describe('a notice', () => {
     Object.assign(spoken.texts, { xx: { banner: 'x' } })
     expect(() => noticesOf(spoken, labels)).toThrow('policy.texts.xx')
   })
+})
+
+describe('the direction of a language', () => {
+  test.each(['ar', 'he', 'fa', 'ur', 'yi', 'ps', 'sd', 'ug', 'dv', 'ckb', 'ar-EG', 'he-IL', 'AR-eg', 'ar-arb'])(
+    'of %s is from right to left',
+    (tag) => expect(directionOf(tag)).toBe('rtl'),
+  )
+
+  test.each(['en', 'de-AT', 'zh-cmn-Hans-CN', 'arn', 'sl-rozaj-biske-1994', 'de-1996', 'en-XArab', ''])(
+    'of %s is from left to right',
+    (tag) => expect(directionOf(tag)).toBe('ltr'),
+  )
+
+  test.each([
+    ['az-Arab', 'rtl'],
+    ['pa-Arab-PK', 'rtl'],
+    ['lad-Hebr', 'rtl'],
+    ['ar-arb-Latn', 'ltr'],
+    ['ur-Latn-IN', 'ltr'],
+    ['sd-Deva', 'ltr'],
+  ] as const)('is that of the script where the tag names one: %s, %s', (tag, direction) =>
+    expect(directionOf(tag)).toBe(direction),
+  )
 })
 
 describe('the published policies', () => {

@@ -35,6 +35,7 @@ const cookie = z.strictObject({
   provider: text,
   lifetime: texts,
   purpose: texts,
+  /** Why nothing works without it: for every cookie of `necessary`, and for no other. */
   necessaryBecause: texts.optional(),
 })
 
@@ -89,15 +90,20 @@ export function parsePolicy(input: unknown): Policy {
         throw new InputError(`policy.${field}.${language}`, 'a text in every language of policy.texts')
     }
     for (const { id, texts } of policy.categories) complete(texts, `categories.${id}.texts`)
-    for (const { name, lifetime, purpose } of policy.cookies) {
+    for (const { name, lifetime, purpose, necessaryBecause } of policy.cookies) {
       complete(lifetime, `cookies.${name}.lifetime`)
       complete(purpose, `cookies.${name}.purpose`)
+      if (necessaryBecause) complete(necessaryBecause, `cookies.${name}.necessaryBecause`)
     }
   }
   for (const { name, category, necessaryBecause } of policy.cookies) {
     if (!ids.includes(category)) throw new InputError(`policy.cookies.${name}.category`, 'the id of a category')
     if (category === 'necessary' && !necessaryBecause) {
       throw new InputError(`policy.cookies.${name}.necessaryBecause`, 'why nothing works without it')
+    }
+    // Shown beside its switch it would talk somebody into what is theirs to refuse.
+    if (category !== 'necessary' && necessaryBecause) {
+      throw new InputError(`policy.cookies.${name}.necessaryBecause`, 'nothing, since the cookie can be switched off')
     }
   }
   return policy
@@ -115,12 +121,28 @@ const must = (words: Readonly<Record<string, string>>, language: string): string
   return word
 }
 
+const RTL_LANGUAGES = ['ar', 'he', 'fa', 'ur', 'yi', 'ps', 'sd', 'ug', 'dv', 'ckb']
+const RTL_SCRIPTS = ['arab', 'hebr', 'thaa']
+
+/**
+ * The direction of a language tag's script: by the script where the tag names one (`az-Arab`, `ur-Latn`; RFC 5646 §2.2.3),
+ * else by the language. Lists of our own, not `Intl`: the notice's hash covers it, so it must be the same on every Node.
+ */
+export function directionOf(tag: string): Notice['dir'] {
+  const [language = '', ...rest] = tag.toLowerCase().split('-')
+  // Behind up to three extensions of the language, which have three letters; a variant of four begins with a digit.
+  const script = rest[rest.findIndex((subtag) => !/^[a-z]{3}$/.test(subtag))]
+  const isRtl = /^[a-z]{4}$/.test(script ?? '') ? RTL_SCRIPTS.includes(script!) : RTL_LANGUAGES.includes(language)
+  return isRtl ? 'rtl' : 'ltr'
+}
+
 /** All the words that one language of a policy shows: its own texts and the SDK's labels, under one hash. */
 export function createNotice(policy: Policy, language: string, words: Labels): Notice {
   const content = {
     format: 'avow-notice@v1' as const,
     policy: policyRef(policy),
     language,
+    dir: directionOf(language),
     text: policy.texts[language]?.banner ?? '',
     policyUrl: policy.policyUrl,
     categories: policy.categories.map(({ id, texts, required }) => ({
@@ -129,12 +151,13 @@ export function createNotice(policy: Policy, language: string, words: Labels): N
       description: texts[language]?.description ?? '',
       required,
     })),
-    cookies: policy.cookies.map(({ name, category, provider, purpose, lifetime }) => ({
+    cookies: policy.cookies.map(({ name, category, provider, purpose, lifetime, necessaryBecause }) => ({
       name,
       category,
       provider,
       purpose: must(purpose, language),
       lifetime: must(lifetime, language),
+      ...(necessaryBecause && { necessaryBecause: must(necessaryBecause, language) }),
     })),
     words,
   }
