@@ -24,6 +24,7 @@ function create(page: Page): Ui {
     ...desk,
     // There is nothing of ours to open, and nothing to cover.
     open: () => {},
+    button: () => {},
     place: () => {},
     withdraw: refuse,
     rejectAll: refuse,

@@ -12,9 +12,15 @@ import type { Files } from './loader/start.js'
 import { wordsOf } from './loader/words.js'
 import * as ui from './ui/mount.js'
 import * as settings from './ui/settings/mount.js'
+import type { SiteConfig } from './wire.js'
 
 const inside = { ui, settings, account }
 const files = (async (file: keyof typeof inside) => inside[file]) as Files
+
+function run(site: SiteConfig, base: string, nonce: string): void {
+  serve(site, base, nonce, files, tellSignals)
+  if (site.button) (window as { avow?: (method: 'button') => void }).avow?.('button')
+}
 
 attempt(() => {
   const tag = document.currentScript as HTMLScriptElement
@@ -23,13 +29,13 @@ attempt(() => {
     const text = config.startsWith('#') ? document.querySelector(config)!.textContent! : config
     const own = parseSite(JSON.parse(text))
     files.words = wordsOf(own)
-    serve(own, '', tag.nonce, files, tellSignals)
+    run(own, '', tag.nonce)
     return
   }
   const address = base ?? new URL('.', tag.src).href.slice(0, -1)
   fetch(`${address}/v1/sites/${site}/config`)
     .then((answer) => answer.json())
-    .then((answer) => serve(parseSite(answer), address, tag.nonce, files, tellSignals))
+    .then((answer) => run(parseSite(answer), address, tag.nonce))
     // Without its configuration nothing is granted and nobody is asked; the page runs on.
     .catch((problem) => console.error('avow:', problem))
 })

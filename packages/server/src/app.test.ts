@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { PageOptions } from './consent/page-options.js'
 import { subjectOf } from './consent/record.js'
 import { createMemoryEscrow } from './ledger/escrow.js'
 import { createMemoryStorage } from './storage/memory.js'
@@ -358,13 +359,15 @@ describe('what a page loads', () => {
       reload: 'never',
       refusalId: true,
       page: true,
+      layout: 'bar-top',
+      button: true,
       consentMode: { analytics: ['analytics_storage', 'functionality_storage'] },
     } as const
     const configOf = async (world: Parameters<typeof testWorld>[0]) => {
       const { avow } = await testWorld(world)
       return (await avow.app.request(`/v1/sites/${SITE}/config`)).json()
     }
-    const plain = await configOf({ page: { refusalId: false, page: false } })
+    const plain = await configOf({ page: { refusalId: false, page: false, layout: 'box', button: false } })
     expect(plain).toEqual(await configOf({}))
     for (const key of [...Object.keys(set), 'crossDevice']) expect(plain).not.toHaveProperty(key)
     expect(await configOf({ page: set, policy: testPolicy({ crossDevice: true }) })).toEqual({
@@ -373,6 +376,20 @@ describe('what a page loads', () => {
       crossDevice: true,
       policy: expect.anything(),
     })
+  })
+
+  test('the script of a site with a button asks for it once the loader is there, and no other site’s does', async () => {
+    const scriptOf = async (page: PageOptions) => {
+      const { avow } = await testWorld({ page })
+      return (await avow.app.request(`/v1/sites/${SITE}/avow.js`)).text()
+    }
+    const scripts = [await scriptOf({ button: true }), await scriptOf({ button: false }), await scriptOf({})]
+    expect(scripts.map((script) => script.endsWith("\nself.avow&&avow('button')\n"))).toEqual([true, false, false])
+    expect(scripts[1]).toBe(scripts[2])
+    const asked: string[] = []
+    const page = { avow: (method: string) => asked.push(method) }
+    for (const self of [page, {}]) new Function('self', 'avow', 'avowSite', scripts[0]!)(self, page.avow)
+    expect(asked).toEqual(['button'])
   })
 
   test('a server whose options contradict each other doesn’t start, and writes nothing', async () => {

@@ -35,3 +35,9 @@ test('with words of its own a site needs no server to name, and has them in each
   expect(() => parseSite({ ...own, languages: ['en', 'de'] })).toThrow('"notices"')
   expect(() => parseSite({ ...own, notices: 'en' })).toThrow('site configuration')
 })
+
+test('a layout that there is passes, and another is refused by name', () => {
+  for (const layout of ['box', 'box-end', 'box-center', 'bar', 'bar-top'])
+    expect(parseSite({ ...site, layout })).toMatchObject({ layout })
+  for (const layout of ['modal', '', null, true]) expect(() => parseSite({ ...site, layout })).toThrow('"layout"')
+})

@@ -1,9 +1,11 @@
 /** What a site says about itself, checked once; past here it is trusted. */
-import type { SiteConfig } from '../wire.js'
+import type { Layout, SiteConfig } from '../wire.js'
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 const isTexts = (value: unknown): boolean => Array.isArray(value) && value.length > 0 && value.every(isText)
 const isDays = (value: unknown): boolean => typeof value === 'number' && value > 0 && value <= 3650
+
+const layouts: readonly Layout[] = ['box', 'box-end', 'box-center', 'bar', 'bar-top']
 
 /** Throws with the key that is wrong: a site that is half configured must not half work. */
 export function parseSite(input: unknown): SiteConfig {
@@ -26,6 +28,7 @@ export function parseSite(input: unknown): SiteConfig {
       site.notices === undefined ||
       (isOwn && site.languages.every((one) => site.notices!.some((n) => n.language === one))),
     domain: site.domain === undefined || isText(site.domain),
+    layout: site.layout === undefined || layouts.includes(site.layout),
   }
   for (const key in good) if (!good[key]) throw new Error(`site configuration: check "${key}"`)
   return site

@@ -43,6 +43,7 @@ export function createMethods<Category extends string>(
     (...args: unknown[]) =>
       // Nothing of ours throws into the page.
       void attempt(() => ask(method, ...args))
+  if (site.button) asking('button')()
   return {
     ...methods,
     open: asking('open'),

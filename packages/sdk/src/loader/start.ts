@@ -54,6 +54,8 @@ export interface Asked {
   acceptAll(event: unknown): void
   /** Takes these choices; what is not among them is denied. */
   save(choices: Choices, event: unknown): void
+  /** Shows the small button that opens the preferences. */
+  button(): void
 }
 
 /** What a page may say of who is signed in. */

@@ -109,6 +109,7 @@ export function create(page: Page): Ui {
     open() {
       quiet(read().then(() => onPreferences(true)))
     },
+    button() {},
     withdraw: refuse,
     rejectAll: refuse,
     acceptAll: (event) => onDecide('api', 'accept-all', event),

@@ -7,8 +7,9 @@ const parse = (input: object, publicUrl = 'https://dash.shop.example/_avow') =>
 
 test('what is not set is not there, and false is the same as not set', () => {
   expect(parse({ site: 'shop', origins: [] })).toEqual({})
-  expect(parse({ refusalId: false, page: false, domain: undefined })).toEqual({})
-  expect(parse({ refusalId: true, page: true })).toEqual({ refusalId: true, page: true })
+  expect(parse({ refusalId: false, page: false, button: false, domain: undefined })).toEqual({})
+  const set = { refusalId: true, page: true, button: true }
+  expect(parse(set)).toEqual(set)
 })
 
 test('a value of another form is refused by its key', () => {
@@ -17,11 +18,19 @@ test('a value of another form is refused by its key', () => {
     [{ reload: 'auto' }, /^sites\.shop\.reload: expected "never"/],
     [{ refusalId: 'yes' }, /^sites\.shop\.refusalId: expected true or false/],
     [{ page: 1 }, /^sites\.shop\.page: /],
+    [{ button: 'yes' }, /^sites\.shop\.button: expected true or false/],
+    [{ layout: 'modal' }, /^sites\.shop\.layout: expected one of box, box-end, box-center, bar, bar-top/],
+    [{ layout: '' }, /^sites\.shop\.layout: /],
     [{ consentMode: [] }, /^sites\.shop\.consentMode: /],
     [{ consentMode: { analytics: [] } }, /^sites\.shop\.consentMode\.analytics: /],
     [{ consentMode: { analytics: ['ad_storage'] } }, /^sites\.shop\.consentMode\.analytics\.0: .*always denied/],
   ]
   for (const [input, message] of wrong) expect(() => parse(input)).toThrow(message)
+})
+
+test('each layout has its name, and the one that needs none is not there', () => {
+  for (const layout of ['box-end', 'box-center', 'bar', 'bar-top']) expect(parse({ layout })).toEqual({ layout })
+  expect(parse({ layout: 'box' })).toEqual({})
 })
 
 test('consent mode switches only categories that visitors are asked about', () => {

@@ -1,5 +1,5 @@
 /** What an operator may set of how a site's pages behave, checked before anything is served. Pure. */
-import type { ConsentType, SiteConfig } from '@avow/sdk/wire'
+import type { ConsentType, Layout, SiteConfig } from '@avow/sdk/wire'
 import { z } from '@hono/zod-openapi'
 import { InputError } from '../problem.js'
 import { optionalCategories, type Policy } from './policy.js'
@@ -11,6 +11,8 @@ const CONSENT_TYPES = [
   'personalization_storage',
   'security_storage',
 ] as const satisfies readonly ConsentType[]
+
+const LAYOUTS = ['box', 'box-end', 'box-center', 'bar', 'bar-top'] as const satisfies readonly Layout[]
 
 /** A host name of at least two labels; no scheme, port or leading dot. Its last label is no number, so it is no address. */
 const DOMAIN = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
@@ -24,6 +26,8 @@ export const pageOptionFields = {
   reload: z.literal('never', '"never", or nothing').optional(),
   refusalId: z.boolean('true or false').optional(),
   page: z.boolean('true or false').optional(),
+  layout: z.enum(LAYOUTS, `one of ${LAYOUTS.join(', ')}`).optional(),
+  button: z.boolean('true or false').optional(),
   consentMode: z
     .record(
       z.string(),
@@ -46,6 +50,10 @@ export interface PageOptions {
   readonly refusalId?: boolean | undefined
   /** Whether the address of the page, without its query, is recorded. Paths carry names. */
   readonly page?: boolean | undefined
+  /** Where the banner stands; `box` where it is left out. */
+  readonly layout?: Layout | undefined
+  /** Whether a small button opens the preferences once there is a choice. Every page then loads the UI file. */
+  readonly button?: boolean | undefined
   /** Google's consent types, by the category that switches them. */
   readonly consentMode?: Readonly<Record<string, readonly ConsentType[]>> | undefined
 }
@@ -63,7 +71,7 @@ export function parsePageOptions(site: string, input: object, policy: Policy, pu
     const [issue] = parsed.error.issues
     throw new InputError(`sites.${site}.${issue?.path.join('.')}`, issue?.message ?? 'another value')
   }
-  const { domain, gpc, reload, refusalId, page, consentMode } = parsed.data
+  const { domain, gpc, reload, refusalId, page, layout, button, consentMode } = parsed.data
   if (domain !== undefined) {
     const { hostname } = new URL(publicUrl)
     if (hostname !== domain && !hostname.endsWith(`.${domain}`))
@@ -79,6 +87,9 @@ export function parsePageOptions(site: string, input: object, policy: Policy, pu
     ...(reload === undefined ? {} : { reload }),
     ...(refusalId ? { refusalId } : {}),
     ...(page ? { page } : {}),
+    // What the loader takes for granted needn't travel.
+    ...(layout === undefined || layout === 'box' ? {} : { layout }),
+    ...(button ? { button } : {}),
     ...(consentMode === undefined ? {} : { consentMode }),
   }
 }

@@ -41,7 +41,9 @@ export function readScripts(): Scripts {
 
 /** The loader as one file for one site: a function of its configuration, so that nothing of it is among the page's globals. */
 export function siteScript(config: SiteConfig, loader: string): string {
-  return `(avowSite=>{${loader.trimEnd()}\n})(${JSON.stringify(config)})\n`
+  const served = `(avowSite=>{${loader.trimEnd()}\n})(${JSON.stringify(config)})\n`
+  // Here and not in the loader, which every page of every site pays for. Where the loader failed there is nothing to call.
+  return config.button ? `${served}self.avow&&avow('button')\n` : served
 }
 
 const JAVASCRIPT = 'text/javascript; charset=utf-8'
