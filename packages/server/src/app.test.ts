@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { hashDocument } from './consent/document.js'
 import type { PageOptions } from './consent/page-options.js'
 import { subjectOf } from './consent/record.js'
 import { createMemoryEscrow } from './ledger/escrow.js'
@@ -443,6 +444,55 @@ describe('what a page loads', () => {
       'en',
       'en',
     ])
+  })
+})
+
+describe('a notice by its hash', () => {
+  const noticeBy = ({ avow }: Awaited<ReturnType<typeof testWorld>>, query: string, headers = {}) =>
+    avow.app.request(`/v1/sites/${SITE}/notice?${query}`, { headers })
+
+  test('is the one that was published, in its language, for ever and for any page', async () => {
+    const world = await testWorld()
+    for (const lang of ['en', 'de']) {
+      const today = await (await noticeBy(world, `lang=${lang}`)).json()
+      const response = await noticeBy(world, `hash=${today.hash}`)
+      expect(response.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
+      expect(response.headers.get('access-control-allow-origin')).toBe('*')
+      expect(response.headers.get('content-type')).toBe('application/json; charset=utf-8')
+      const { hash, ...content } = await response.json()
+      expect({ ...content, hash }).toEqual(today)
+      expect(hashDocument(content)).toBe(today.hash)
+      const again = await noticeBy(world, `hash=${hash}`, { 'if-none-match': response.headers.get('etag') })
+      expect([again.status, await again.text()]).toEqual([304, ''])
+    }
+  })
+
+  test('is still the one that was shown once another policy is in force, and what records cite is found', async () => {
+    const storage = createMemoryStorage()
+    const before = await testWorld({ storage })
+    const sent = before.submission()
+    await before.post(sent)
+    const texts = { en: { banner: 'New words.' }, de: { banner: 'Neue Worte.' } }
+    const world = await testWorld({ storage, policy: testPolicy({ version: '2026-06', texts }) })
+    const { history } = await (await world.state(sent.secret)).json()
+    const shown = await (await noticeBy(world, `hash=${history[0].notice.hash}`)).json()
+    expect(shown).toEqual(before.notice)
+    expect((await (await noticeBy(world, 'lang=en')).json()).text).toBe('New words.')
+  })
+
+  test('that none was published under is not found', async () => {
+    const world = await testWorld()
+    await expectProblem(await noticeBy(world, `hash=${'A'.repeat(43)}`), 404, 'not-found', 'hash')
+    // A policy is no notice, though it is published under a hash, too.
+    await expectProblem(await noticeBy(world, `hash=${world.notice.policy.hash}`), 404, 'not-found', 'hash')
+  })
+
+  test('that is none, or comes with a language, is refused by the parameter', async () => {
+    const world = await testWorld()
+    const { hash } = world.notice
+    for (const wrong of ['', 'x', hash.slice(1), `${hash}A`, '__proto__'])
+      await expectProblem(await noticeBy(world, `hash=${wrong}`), 422, 'invalid-input', 'hash')
+    await expectProblem(await noticeBy(world, `hash=${hash}&lang=en`), 422, 'invalid-input', 'lang')
   })
 })
 

@@ -141,7 +141,11 @@ describe('the published policies', () => {
     const due = unpublished(published, policy, changed)
     expect(due.map(({ kind, language }) => [kind, language])).toEqual([['notice', 'en']])
     const book = new PolicyBook([...published, ...due], policy, changed)
-    for (const { hash } of [notices[0]!, changed[0]!]) expect(book.hasNotice(hash, policy.version, 'en')).toBe(true)
+    for (const notice of [notices[0]!, changed[0]!]) {
+      expect(book.hasNotice(notice.hash, policy.version, 'en')).toBe(true)
+      expect(JSON.parse(book.noticeBody(notice.hash)!)).toEqual(notice)
+    }
+    expect(book.noticeBody(book.ref.hash)).toBeNull()
   })
 
   test('going back to an older policy asks nobody again who chose under it', () => {

@@ -209,14 +209,14 @@ export class PolicyBook {
   readonly notices: readonly Notice[]
   readonly #policies = new Map<string, { policy: Policy; hash: string }>()
   readonly #order: string[] = []
-  readonly #notices = new Map<string, { version: string; language: string | null }>()
+  readonly #notices = new Map<string, { version: string; language: string | null; body: string }>()
 
   constructor(published: readonly Published[], current: Policy, notices: readonly Notice[]) {
     this.current = current
     this.ref = policyRef(current)
     this.notices = notices
     for (const { kind, hash, version, language, body } of published) {
-      if (kind === 'notice') this.#notices.set(hash, { version, language })
+      if (kind === 'notice') this.#notices.set(hash, { version, language, body })
       else {
         this.#policies.set(version, { policy: JSON.parse(body), hash })
         this.#order.push(version)
@@ -234,6 +234,11 @@ export class PolicyBook {
   hasNotice(hash: string, version: string, language: string): boolean {
     const notice = this.#notices.get(hash)
     return notice?.version === version && notice.language === language
+  }
+
+  /** The notice that was published under this hash, as JSON, whatever policy is in force; null if none was. */
+  noticeBody(hash: string): string | null {
+    return this.#notices.get(hash)?.body ?? null
   }
 
   /** The labels under which a choice still stands: the newest material version up to today's, and the editorial ones since. */

@@ -8,7 +8,7 @@ const DAY_MS = 86_400_000
 /** A browser's clock further off than this is recorded as implausible, and the server's counts. */
 const CLOCK_TOLERANCE_MS = DAY_MS
 
-const hashSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'a base64url SHA-256')
+export const hashSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'a base64url SHA-256')
 /** RFC 9562 §5.7. */
 export const uuidv7 = z
   .string()

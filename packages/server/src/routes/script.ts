@@ -5,10 +5,12 @@ import path from 'node:path'
 import type { SiteConfig } from '@avow/sdk/wire'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { policySchema } from '../consent/policy.js'
+import { hashSchema } from '../consent/record.js'
 import type { KeyEnv } from '../middleware/api-key.js'
+import { InputError, Refusal } from '../problem.js'
 import { type Asset, createAsset } from './asset.js'
 import { problems, siteParam } from './openapi.js'
-import { type Sites, siteOf } from './site.js'
+import { type Site, type Sites, siteOf } from './site.js'
 
 /** The SDK's built files. */
 export interface Scripts {
@@ -85,8 +87,13 @@ const noticeRoute = createRoute({
   method: 'get',
   path: '/v1/sites/{site}/notice',
   tags: ['page'],
-  summary: 'All the words a visitor is shown, in one language',
-  request: { params: siteParam, query: z.strictObject({ lang: z.string().min(2).max(35).optional() }) },
+  summary: 'All the words a visitor is shown, in one language, or was shown once',
+  description:
+    'By `lang`, of the policy in force: in that language, or by its first subtag, or in the default one. By `hash`, as a record cites it, whatever policy is in force: what was published under it, which never changes. Not by both.',
+  request: {
+    params: siteParam,
+    query: z.strictObject({ lang: z.string().min(2).max(35).optional(), hash: hashSchema.optional() }),
+  },
   responses: {
     200: {
       description: 'the notice',
@@ -108,9 +115,29 @@ const policyRoute = createRoute({
   },
 })
 
+interface SiteAssets {
+  readonly script: Asset
+  readonly config: Asset
+  readonly policy: Asset
+  /** Those of the policy in force, by their hash. */
+  readonly notices: ReadonlyMap<string, Asset>
+  /** All that was ever published and asked for by its hash: most never are, so each is made when the first one asks. */
+  readonly published: Map<string, Asset>
+}
+
+function publishedNotice({ book }: Site, { published }: SiteAssets, hash: string): Asset {
+  const made = published.get(hash)
+  if (made) return made
+  const body = book.noticeBody(hash)
+  if (body === null) throw new Refusal('not-found', 'no notice was published under this hash', { field: 'hash' })
+  const asset = createAsset(body, JSON_TYPE, IMMUTABLE)
+  published.set(hash, asset)
+  return asset
+}
+
 export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Scripts): void {
   const files = { ui: scripts.ui[0], settings: scripts.settings[0], account: scripts.account[0] }
-  const assets = new Map<string, { script: Asset; config: Asset; policy: Asset; notices: Map<string, Asset> }>()
+  const assets = new Map<string, SiteAssets>()
   for (const [name, { book, page }] of sites) {
     const config = book.siteConfig(name, files, page)
     assets.set(name, {
@@ -120,6 +147,7 @@ export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Sc
       notices: new Map(
         book.notices.map((notice) => [notice.hash, createAsset(JSON.stringify(notice), JSON_TYPE, FRESH)]),
       ),
+      published: new Map(),
     })
   }
   const assetsOf = (name: string) => {
@@ -135,8 +163,12 @@ export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Sc
   app.openapi(configRoute, (c) => assetsOf(c.req.valid('param').site).config(c) as never)
   app.openapi(policyRoute, (c) => assetsOf(c.req.valid('param').site).policy(c) as never)
   app.openapi(noticeRoute, (c) => {
-    const { site } = c.req.valid('param')
-    const { notices } = assetsOf(site)
-    return notices.get(siteOf(sites, site).book.notice(c.req.valid('query').lang).hash)!(c) as never
+    const { site: name } = c.req.valid('param')
+    const { lang, hash } = c.req.valid('query')
+    const site = siteOf(sites, name)
+    const made = assetsOf(name)
+    if (hash === undefined) return made.notices.get(site.book.notice(lang).hash)!(c) as never
+    if (lang !== undefined) throw new InputError('lang', 'nothing beside hash, which is of one language')
+    return publishedNotice(site, made, hash)(c) as never
   })
 }
