@@ -13,6 +13,7 @@ import { docsRoutes } from './routes/docs.js'
 import { gpcRoutes } from './routes/gpc.js'
 import { healthRoutes } from './routes/health.js'
 import { logRoutes } from './routes/log.js'
+import { receiptRoutes } from './routes/receipts.js'
 import { type Scripts, scriptRoutes } from './routes/script.js'
 import type { Site, Sites } from './routes/site.js'
 import { stateRoutes } from './routes/state.js'
@@ -55,7 +56,7 @@ export function createApp(parts: AppParts): App {
   const sharing = originsOf([...sites.values()].filter(({ page }) => page.domain !== undefined))
   const allowPages = (app: OpenAPIHono<KeyEnv>) => {
     for (const path of ['/v1/consents', '/v1/activity']) app.use(path, allowOrigins('POST', origins, sharing))
-    app.use('/v1/state', allowOrigins('GET', origins, sharing))
+    for (const path of ['/v1/state', '/v1/receipts/*']) app.use(path, allowOrigins('GET', origins, sharing))
   }
 
   const create = (isPublic: boolean) => {
@@ -80,6 +81,7 @@ export function createApp(parts: AppParts): App {
     consentRoutes(app, sites, carry, now)
     activityRoutes(app, sites, carry, now)
     stateRoutes(app, sites, now)
+    receiptRoutes(app, sites, now)
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
     auditRoutes(app, sites, keys, now)

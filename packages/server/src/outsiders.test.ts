@@ -100,6 +100,19 @@ test('a served log, and the evidence out of it, verify with the public key and t
   await avow.close()
 })
 
+test('a receipt that is asked for later has the witnesses’ lines, which the one that came with the answer could not wait for', async () => {
+  const { avow, submission, post, receipt, served, check, folder } = await witnessedWorld('open')
+  const sent = submission()
+  const answer = await (await post(sent)).json()
+  await served(3, 4)
+  const file = path.join(folder, 'receipt.tlog-proof')
+  writeFileSync(file, answer.receipt)
+  expect((await check(file)).status).not.toBe(0)
+  writeFileSync(file, await (await receipt(sent.id, sent.secret)).text())
+  expect(await check(file)).toMatchObject({ status: 0 })
+  await avow.close()
+})
+
 test('with the witnesses away, consents are still taken: open serves them, closed holds the checkpoint back', async () => {
   for (const mode of ['open', 'closed'] as const) {
     const { avow, consent, witnesses, served, logged, later } = await witnessedWorld(mode)

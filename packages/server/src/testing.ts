@@ -147,9 +147,17 @@ export async function testWorld({ policy = testPolicy(), page = {}, ...options }
     avow.app.request(`/v1/state?site=${site}`, {
       headers: { ...(secret === null ? {} : { authorization: `Avow ${secret}` }), ...headers },
     })
+  /** A receipt as its own browser asks for it, with the secret where there is one. */
+  const receipt = (id: string, secret: string | null, headers: Record<string, string> = {}, site = SITE) =>
+    avow.app.request(`/v1/receipts/${id}?site=${site}`, {
+      headers: { ...(secret === null ? {} : { authorization: `Avow ${secret}` }), ...headers },
+    })
   const audit = (path: string, token = key) =>
     avow.app.request(`/v1/audit${path}`, { headers: { authorization: `Bearer ${token}` } })
-  return { avow, storage, clock, logged, key, notice, submission, post, consent, activity, state, signedIn, audit }
+  return {
+    ...{ avow, storage, clock, logged, key, notice, submission, post, consent },
+    ...{ activity, state, receipt, signedIn, audit },
+  }
 }
 
 /** A UUIDv7 of this instant, told apart by `count` (RFC 9562 §5.7). */

@@ -11,9 +11,7 @@ import {
   submissionSchema,
 } from '../consent/record.js'
 import { stateOf } from '../consent/state.js'
-import { encodeBase64url } from '../ledger/base64.js'
-import { type Appended, ConflictError, type Draft, ErasedError, ForkError, type Ledger } from '../ledger/ledger.js'
-import { formatProofFile } from '../ledger/proof-file.js'
+import { type Appended, ConflictError, type Draft, ErasedError, ForkError } from '../ledger/ledger.js'
 import { readAccount } from '../middleware/account.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import type { Carry } from '../middleware/carried-cookie.js'
@@ -21,17 +19,8 @@ import { readJson } from '../middleware/json-body.js'
 import { InputError, Refusal } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
 import { json, problems, stateSchema } from './openapi.js'
-import {
-  findEntry,
-  isLinked,
-  type LinkedRecord,
-  openLinked,
-  recordsBeside,
-  refuseOrigin,
-  type Site,
-  type Sites,
-  siteOf,
-} from './site.js'
+import { receiptOf } from './receipts.js'
+import { findEntry, isLinked, openLinked, recordsBeside, refuseOrigin, type Site, type Sites, siteOf } from './site.js'
 
 const answerSchema = z
   .strictObject({
@@ -72,27 +61,6 @@ const route = createRoute({
     ),
   },
 })
-
-/**
- * A copy for the person: where the record stands, what opens it, and the checkpoint it is proved against. Who somebody is
- * to the site is told to nobody but `account`: a submission may be sent again by a browser that is signed out by then.
- */
-export async function receiptOf(ledger: Ledger, opened: LinkedRecord, account: string | null): Promise<string> {
-  const { size, checkpoint } = ledger.head
-  const [proof] = await ledger.prove([opened.index], size)
-  const { entry, evidence, identity, secrets } = opened
-  const isTheirs = identity.account === null || identity.account === account
-  const extra = JSON.stringify({
-    entry,
-    evidence,
-    identity: isTheirs ? identity : null,
-    secrets: {
-      evidence: encodeBase64url(secrets.evidence),
-      identity: isTheirs ? encodeBase64url(secrets.identity) : null,
-    },
-  })
-  return formatProofFile({ extra: new TextEncoder().encode(extra), index: opened.index, proof: proof!, checkpoint })
-}
 
 /** `previous` must be the same subject's. One that is not here yet is taken: a withdrawal may overtake the grant it follows. */
 async function checkPrevious(site: Site, previous: string | null, subject: string): Promise<void> {
@@ -171,7 +139,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Car
         recordedAt: opened.evidence.recordedAt,
         subject,
         state,
-        receipt: await receiptOf(ledger, opened, account),
+        receipt: await receiptOf(ledger, ledger.head, opened, account),
       },
       appended.repeated ? 200 : 201,
     )

@@ -1,6 +1,6 @@
 /** What the fields of a page's request say, beside its body; and what its answers do to the browser. */
 import { expect, test } from 'vitest'
-import { PAGE_ORIGIN, SITE, testWorld } from '../testing.js'
+import { PAGE_ORIGIN, SITE, testWorld, uuidv7 } from '../testing.js'
 
 type World = Awaited<ReturnType<typeof testWorld>>
 const newest = async ({ audit }: World) => (await (await audit('/records?limit=1')).json()).records[0]
@@ -52,6 +52,7 @@ test.each([
   ['/v1/consents', 'POST'],
   [`/v1/activity?site=${SITE}`, 'POST'],
   [`/v1/state?site=${SITE}`, 'GET'],
+  [`/v1/receipts/${uuidv7(0, 0)}?site=${SITE}`, 'GET'],
 ])(
   'a listed page on another origin may ask %s with its secret and its account, without cookies',
   async (path, method) => {
@@ -101,6 +102,7 @@ test.each([
   ['/v1/consents', 'POST'],
   [`/v1/activity?site=${SITE}`, 'POST'],
   [`/v1/state?site=${SITE}`, 'GET'],
+  [`/v1/receipts/${uuidv7(0, 0)}?site=${SITE}`, 'GET'],
   [`/v1/sites/${SITE}/config`, 'GET'],
   [`/v1/sites/${SITE}/notice`, 'GET'],
 ])('asking %s too often is told when to come back', async (path, method) => {
@@ -115,6 +117,7 @@ test.each([
   ['/v1/consents', 'POST'],
   [`/v1/activity?site=${SITE}`, 'POST'],
   [`/v1/state?site=${SITE}`, 'GET'],
+  [`/v1/receipts/${uuidv7(0, 0)}?site=${SITE}`, 'GET'],
 ])('a page on another origin can read that it asked %s too often, and when to come back', async (path, method) => {
   const world = await testWorld({ rateLimit: 1 })
   // Else the browser would report a network that is down, and the page would ask on.
