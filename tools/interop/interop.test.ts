@@ -18,7 +18,7 @@ import { createKeptCheckpoint } from '../../packages/server/src/ledger/kept-chec
 import { Ledger } from '../../packages/server/src/ledger/ledger.js'
 import { createSigner } from '../../packages/server/src/ledger/signer.js'
 import { TestWitness } from '../../packages/server/src/ledger/test-witness.js'
-import type { KeyEnv } from '../../packages/server/src/middleware/api-key.js'
+import { createDoor, type KeyEnv } from '../../packages/server/src/middleware/api-key.js'
 import { type Outside, startOutsiders } from '../../packages/server/src/outsiders.js'
 import { logRoutes } from '../../packages/server/src/routes/log.js'
 import type { Site } from '../../packages/server/src/routes/site.js'
@@ -108,7 +108,11 @@ async function servedLog() {
   const publication = publications.get('interop')!
   const site = { name: 'interop', ledger, logs: new Map([['interop', ledger]]), publications, publicLog: true }
   const app = new OpenAPIHono<KeyEnv>()
-  logRoutes(app, new Map([['interop', site as unknown as Site]]), storage.keys, () => 1000)
+  logRoutes(
+    app,
+    new Map([['interop', site as unknown as Site]]),
+    createDoor({ sites: new Map(), keys: storage.keys, now: () => 1000 }),
+  )
   const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
   await new Promise<void>((resolve) => server.once('listening', () => resolve()))
   return {

@@ -294,7 +294,7 @@ describe('the audit API', () => {
     })
     expect((await audit('/records', brief)).status).toBe(200)
     clock.now += 1000
-    await expectProblem(await audit('/records', brief), 401, 'unauthorized')
+    await expectProblem(await audit('/records', brief), 401, 'key-expired')
   })
 
   test('refuses cursors and limits that are none, naming the parameter', async () => {
@@ -322,7 +322,7 @@ describe('the audit API', () => {
     await expectProblem(await audit(`/records/${id}`, foreign), 404, 'not-found')
     await expectProblem(await audit(`/subjects/${subject}`, foreign), 404, 'not-found')
     const headers = { authorization: `Bearer ${foreign}` }
-    await expectProblem(await avow.app.request(`/log/${SITE}/checkpoint`, { headers }), 403, 'forbidden')
+    await expectProblem(await avow.app.request(`/log/${SITE}/checkpoint`, { headers }), 403, 'wrong-site')
     await expectProblem(await avow.app.request(`/log/${SITE}/checkpoint`), 401, 'unauthorized')
     expect((await avow.app.request('/log/other/checkpoint', { headers })).status).toBe(200)
     const tile = await avow.app.request('/log/other/tile/0/000.p/3', { headers })

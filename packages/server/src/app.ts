@@ -1,7 +1,7 @@
 /** The HTTP application: middleware, routes, and how every error is answered. Stores, keys and clock are handed in. */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { allowOrigins } from './middleware/allow-origins.js'
-import type { KeyEnv } from './middleware/api-key.js'
+import { createDoor, type KeyEnv } from './middleware/api-key.js'
 import { createCarry } from './middleware/carried-cookie.js'
 import { createClientAddress } from './middleware/client-address.js'
 import { rateLimit } from './middleware/rate-limit.js'
@@ -73,6 +73,7 @@ export function createApp(parts: AppParts): App {
     app.use('/log/:site/checkpoint', limiter)
     return app
   }
+  const door = createDoor({ sites, keys, now })
   const carry = createCarry(parts.publicUrl)
   const addPublic = (app: OpenAPIHono<KeyEnv>) => {
     scriptRoutes(app, sites, scripts)
@@ -82,8 +83,8 @@ export function createApp(parts: AppParts): App {
     stateRoutes(app, sites, now)
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
-    auditRoutes(app, sites, keys, now)
-    logRoutes(app, sites, keys, now)
+    auditRoutes(app, sites, door, now)
+    logRoutes(app, sites, door)
     healthRoutes(app, sites, parts.isKeyCurrent)
     docsRoutes(app, parts.version)
   }

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { labels } from '@avow/sdk/labels'
 import type { Notice } from '@avow/sdk/wire'
+import { createApiKey, type NewKey } from './access/api-key.js'
 import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
 import { parsePageOptions, type SetPageOptions } from './consent/page-options.js'
@@ -13,7 +14,6 @@ import { createKeptCheckpoint, openKeptCheckpoint } from './ledger/kept-checkpoi
 import type { Ledger } from './ledger/ledger.js'
 import { createSigner } from './ledger/signer.js'
 import { type AccountKeys, parseAccountKeys } from './middleware/account.js'
-import { createApiKey, type Scope } from './middleware/api-key.js'
 import { type Outside, type Outsiders, realOutside, startOutsiders, type Witnessing } from './outsiders.js'
 import { InputError } from './problem.js'
 import { readScripts, type Scripts } from './routes/script.js'
@@ -75,7 +75,7 @@ export interface Avow {
   vkey(site: string): string
   readonly keys: {
     /** Makes an API key and answers it; it can't be had again. */
-    create(wanted: { name: string; site: string; scopes: readonly Scope[]; expiresAt?: number | null }): Promise<string>
+    create(wanted: Omit<NewKey, 'sites'> & ({ readonly site: string } | Pick<NewKey, 'sites'>)): Promise<string>
   }
   /** Answers what is under way, then closes the stores. */
   close(): Promise<void>
@@ -129,9 +129,10 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       },
       keys: {
         async create(wanted) {
-          const { token, row } = createApiKey(wanted, now())
+          const reached = 'site' in wanted ? [wanted.site] : wanted.sites
+          const { secret, row } = createApiKey({ ...wanted, sites: reached }, now())
           await storage.keys.add(row)
-          return token
+          return secret
         },
       },
       async close() {

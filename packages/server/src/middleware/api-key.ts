@@ -1,75 +1,52 @@
-/**
- * Who may ask the audit API: `avow_<env>_<random><checksum>` in `Authorization: Bearer`. The checksum tells a mistyped or
- * leaked key at sight; only the SHA-256 is stored, and found by equality of that hash, so nothing is compared byte by byte.
- */
-import { createHash, randomBytes } from 'node:crypto'
+/** The door of the private surface: who asks, for which site, and whether they may. */
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { Refusal } from '../problem.js'
-import type { ApiKeyRow, KeyStore } from '../storage/storage.js'
+import { authenticateKey, unauthorized } from '../access/api-key.js'
+import type { Caller, Scope } from '../access/caller.js'
+import { InputError, Refusal } from '../problem.js'
+import type { KeyStore } from '../storage/storage.js'
 
-export const SCOPES = [
-  'audit:read',
-  'audit:export',
-  'stats:read',
-  'access:read',
-  'rights:read',
-  'rights:write',
-  'purposes:read',
-  'purposes:write',
-  'admin',
-] as const
-export type Scope = (typeof SCOPES)[number]
+/** `apiKey`: who asks, with the site that the request is about. */
+export type KeyEnv = { Variables: { apiKey: Caller & { readonly site: string } } }
 
-const RANDOM_LENGTH = 32
-const CHECKSUM_LENGTH = 6
-
-const checksumOf = (body: string) => createHash('sha256').update(body).digest('base64url').slice(0, CHECKSUM_LENGTH)
-const hashOf = (key: string) => createHash('sha256').update(key).digest()
-
-/** Makes a key. `token` is to be shown once and never kept; `row` is to be stored. `now`: Unix milliseconds. */
-export function createApiKey(
-  wanted: { name: string; site: string; scopes: readonly Scope[]; expiresAt?: number | null; env?: string },
-  now: number,
-): { token: string; row: ApiKeyRow } {
-  const body = `avow_${wanted.env ?? 'live'}_${randomBytes(RANDOM_LENGTH).toString('base64url').slice(0, RANDOM_LENGTH)}`
-  const token = body + checksumOf(body)
-  const row: ApiKeyRow = {
-    id: `key_${randomBytes(9).toString('base64url')}`,
-    hash: hashOf(token),
-    name: wanted.name,
-    site: wanted.site,
-    scopes: [...wanted.scopes],
-    createdAt: now,
-    expiresAt: wanted.expiresAt ?? null,
-    revokedAt: null,
-  }
-  return { token, row }
+export interface DoorParts {
+  /** Names of the sites that are served here. */
+  readonly sites: { has(site: string): boolean; keys(): Iterable<string> }
+  readonly keys: KeyStore
+  /** Unix milliseconds. */
+  readonly now: () => number
 }
 
-/** Null for what can't be one of our keys: mistyped, cut short, somebody else's. */
-function parseApiKey(header: string | undefined): string | null {
-  const token = /^Bearer (avow_[a-z]{1,12}_[\w-]{38})$/.exec(header ?? '')?.[1]
-  if (!token) return null
-  return checksumOf(token.slice(0, -CHECKSUM_LENGTH)) === token.slice(-CHECKSUM_LENGTH) ? token : null
-}
+/** Lets through who may do this. `siteOf`: the site that the address names; by default it is the caller's, or in `Avow-Site`. */
+export type Door = (scope: Scope, siteOf?: (c: Context) => string) => ReturnType<typeof createMiddleware<KeyEnv>>
 
-export type KeyEnv = { Variables: { apiKey: ApiKeyRow } }
-
-/** Lets through who holds a valid key with this scope, and leaves the key in `apiKey`. `now` gives Unix milliseconds. */
-export function requireKey(keys: KeyStore, scope: Scope, now: () => number) {
-  return createMiddleware<KeyEnv>(async (c, next) => {
-    const unauthorized = (detail: string) =>
-      new Refusal('unauthorized', detail, { headers: { 'www-authenticate': 'Bearer realm="avow"' } })
+export function createDoor({ sites, keys, now }: DoorParts): Door {
+  const authenticate = async (c: Context): Promise<Caller> => {
     const header = c.req.header('authorization')
-    if (!header) throw unauthorized('send the key as Authorization: Bearer avow_…')
-    const token = parseApiKey(header)
-    if (!token) throw unauthorized('that is not a key of this kind: it was cut short or mistyped')
-    const row = await keys.find(hashOf(token))
-    if (!row) throw unauthorized('the key is not known here')
-    if (row.revokedAt !== null && row.revokedAt <= now()) throw unauthorized('the key was revoked')
-    if (row.expiresAt !== null && row.expiresAt <= now()) throw unauthorized('the key has expired')
-    if (!row.scopes.includes(scope)) throw new Refusal('forbidden', `the key lacks the scope ${scope}`)
-    c.set('apiKey', row)
-    await next()
-  })
+    if (header === undefined) throw unauthorized('unauthorized', 'send the key as Authorization: Bearer avow_…')
+    const bearer = /^Bearer +([\w.~+/=-]+)$/i.exec(header)?.[1]
+    if (bearer === undefined) throw unauthorized('unauthorized', 'send the key as Authorization: Bearer avow_…')
+    return authenticateKey(keys, bearer, now())
+  }
+
+  /** The one site that the request is about. */
+  const chosenSite = (c: Context, caller: Caller): string => {
+    const named = c.req.header('avow-site')
+    if (named !== undefined) return named
+    const reached = caller.sites ?? [...sites.keys()]
+    if (reached.length !== 1) throw new InputError('avow-site', 'a header with the name of the site that this is about')
+    return reached[0]!
+  }
+
+  return (scope, siteOf) =>
+    createMiddleware<KeyEnv>(async (c, next) => {
+      const caller = await authenticate(c)
+      const site = siteOf ? siteOf(c) : chosenSite(c, caller)
+      if (caller.sites !== null && !caller.sites.includes(site))
+        throw new Refusal('wrong-site', 'this is not for the site that was asked about')
+      if (!sites.has(site)) throw new Refusal('not-found', 'no such site here', { field: 'site' })
+      if (!caller.scopes.includes(scope)) throw new Refusal('forbidden', `this needs the scope ${scope}`)
+      c.set('apiKey', { ...caller, site })
+      await next()
+    })
 }

@@ -3,10 +3,10 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { stateOf } from '../consent/state.js'
 import { decodeBase64url, encodeBase64, encodeBase64url } from '../ledger/base64.js'
 import type { Ledger } from '../ledger/ledger.js'
-import { type KeyEnv, requireKey } from '../middleware/api-key.js'
+import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { InputError, Refusal } from '../problem.js'
-import type { DocumentRow, KeyStore } from '../storage/storage.js'
-import { idParam, json, logSchema, problems, recordSchema, stateSchema, subjectParam } from './openapi.js'
+import type { DocumentRow } from '../storage/storage.js'
+import { idParam, json, logSchema, problems, REFUSED, recordSchema, stateSchema, subjectParam } from './openapi.js'
 import {
   findEntry,
   type LinkedRecord,
@@ -23,7 +23,7 @@ import {
 const PAGE_DEFAULT = 100
 const PAGE_LIMIT = 1000
 
-const refusals = problems('invalid-input', 'unauthorized', 'forbidden', 'not-found', 'rate-limited', 'unavailable')
+const refusals = problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable')
 const security = [{ apiKey: [] }]
 
 const secretsSchema = z.strictObject({ evidence: z.string(), identity: z.string() })
@@ -60,9 +60,9 @@ function parseCursor(cursor: string): number {
   return before
 }
 
-export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore, now: () => number): void {
-  const read = requireKey(keys, 'audit:read', now)
-  const exportEvidence = requireKey(keys, 'audit:export', now)
+export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, now: () => number): void {
+  const read = door('audit:read')
+  const exportEvidence = door('audit:export')
 
   const logOf = async (ledger: Ledger) => {
     const { size, checkpoint } = await ledger.latest()

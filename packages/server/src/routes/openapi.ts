@@ -14,6 +14,15 @@ export const problemSchema = z
   })
   .openapi('Problem')
 
+/** What the door of the private surface refuses with. */
+export const REFUSED = [
+  'unauthorized',
+  'key-expired',
+  'key-revoked',
+  'forbidden',
+  'wrong-site',
+] as const satisfies ProblemCode[]
+
 /** The answers that say what went wrong, as every route gives them. */
 export function problems(...codes: ProblemCode[]) {
   const byStatus = new Map<number, ProblemCode[]>()
