@@ -6,7 +6,9 @@ import { createCarry } from './middleware/carried-cookie.js'
 import { createClientAddress } from './middleware/client-address.js'
 import { rateLimit } from './middleware/rate-limit.js'
 import { inputErrorOf, notFound, problemAnswer } from './problem.js'
+import { accessRoutes } from './routes/access.js'
 import { activityRoutes } from './routes/activity.js'
+import { adminRoutes } from './routes/admin.js'
 import { auditRoutes } from './routes/audit.js'
 import { consentRoutes } from './routes/consents.js'
 import { docsRoutes } from './routes/docs.js'
@@ -84,6 +86,8 @@ export function createApp(parts: AppParts): App {
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
     auditRoutes(app, sites, door, now)
+    accessRoutes(app, sites, door)
+    adminRoutes(app, sites, keys, door, now)
     logRoutes(app, sites, door)
     healthRoutes(app, sites, parts.isKeyCurrent)
     docsRoutes(app, parts.version)

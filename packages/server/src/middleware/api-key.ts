@@ -1,52 +1,119 @@
-/** The door of the private surface: who asks, for which site, and whether they may. */
-import type { Context } from 'hono'
+/**
+ * The door of the private surface: who asks, for which site, whether they may; and that it is in the access log before
+ * anything is answered.
+ */
+import type { Context, MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import type { AccessLog } from '../access/access-log.js'
 import { authenticateKey, unauthorized } from '../access/api-key.js'
+import { asked } from '../access/asked.js'
 import type { Caller, Scope } from '../access/caller.js'
 import { InputError, Refusal } from '../problem.js'
 import type { KeyStore } from '../storage/storage.js'
 
-/** `apiKey`: who asks, with the site that the request is about. */
-export type KeyEnv = { Variables: { apiKey: Caller & { readonly site: string } } }
+/**
+ * `apiKey`: who asks, with the site that the request is about. `rows`: how many records an answer has, which a route sets;
+ * of one that is streamed, once its last row has left. Left out, an answer counts as one.
+ */
+export type KeyEnv = {
+  Variables: { apiKey: Caller & { readonly site: string }; rows: number | Promise<number> | undefined }
+}
 
 export interface DoorParts {
-  /** Names of the sites that are served here. */
-  readonly sites: { has(site: string): boolean; keys(): Iterable<string> }
+  readonly sites: ReadonlyMap<string, { readonly access: AccessLog }>
   readonly keys: KeyStore
   /** Unix milliseconds. */
   readonly now: () => number
 }
 
-/** Lets through who may do this. `siteOf`: the site that the address names; by default it is the caller's, or in `Avow-Site`. */
-export type Door = (scope: Scope, siteOf?: (c: Context) => string) => ReturnType<typeof createMiddleware<KeyEnv>>
+/** Reasons are short: a number of a ticket, a sentence. */
+export const REASON_LIMIT = 200
+
+/**
+ * Lets through who may do this. `about`: the site that the address names, or `all` for what is about no single one; left
+ * out, it is the caller's, or in `Avow-Site`.
+ */
+export type Door = (scope: Scope, about?: 'all' | ((c: Context) => string)) => MiddlewareHandler<KeyEnv>
 
 export function createDoor({ sites, keys, now }: DoorParts): Door {
   const authenticate = async (c: Context): Promise<Caller> => {
-    const header = c.req.header('authorization')
-    if (header === undefined) throw unauthorized('unauthorized', 'send the key as Authorization: Bearer avow_…')
-    const bearer = /^Bearer +([\w.~+/=-]+)$/i.exec(header)?.[1]
+    const bearer = /^Bearer +([\w.~+/=-]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
     if (bearer === undefined) throw unauthorized('unauthorized', 'send the key as Authorization: Bearer avow_…')
     return authenticateKey(keys, bearer, now())
   }
 
-  /** The one site that the request is about. */
-  const chosenSite = (c: Context, caller: Caller): string => {
+  /** Of several, the one that `Avow-Site` names: in the query it would be an unknown field of every route. */
+  const chosenSite = (c: Context, reached: readonly string[]): string => {
     const named = c.req.header('avow-site')
     if (named !== undefined) return named
-    const reached = caller.sites ?? [...sites.keys()]
     if (reached.length !== 1) throw new InputError('avow-site', 'a header with the name of the site that this is about')
     return reached[0]!
   }
 
-  return (scope, siteOf) =>
+  /** The sites that the request is about: one, or all that the caller reaches here. */
+  const sitesOf = (c: Context, caller: Caller, about: Parameters<Door>[1]): [string, ...string[]] => {
+    const reached = caller.sites ?? [...sites.keys()]
+    const [site, ...others] =
+      about === 'all' ? reached.filter((one) => sites.has(one)) : [about ? about(c) : chosenSite(c, reached)]
+    if (caller.sites !== null && site !== undefined && !reached.includes(site))
+      throw new Refusal('wrong-site', 'this is not for the site that was asked about')
+    if (site === undefined || !sites.has(site)) throw new Refusal('not-found', 'no such site here', { field: 'site' })
+    return [site, ...others]
+  }
+
+  const begin = async (c: Context, caller: Caller, about: readonly string[]) => {
+    const route = `${c.req.method} ${c.req.routePath.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}')}`
+    const named = [
+      ...Object.entries<string>(c.req.param()),
+      ...Object.entries(c.req.queries()).map(([name, values]) => [name, values.join(',')] as const),
+    ]
+    const account = c.req.header('avow-subject-account')
+    const reason = readReason(c) ?? caller.reason
+    const { kind, id, name } = caller
+    const ends = await Promise.all(
+      about.map((site) => {
+        const { access } = sites.get(site)!
+        return access.begin({ who: { kind, id, name }, route, filters: asked(named, account, access.blind), reason })
+      }),
+    )
+    return (status: number, rows: number | Promise<number>) => {
+      for (const end of ends) end(status, rows)
+    }
+  }
+
+  return (scope, about) =>
     createMiddleware<KeyEnv>(async (c, next) => {
       const caller = await authenticate(c)
-      const site = siteOf ? siteOf(c) : chosenSite(c, caller)
-      if (caller.sites !== null && !caller.sites.includes(site))
-        throw new Refusal('wrong-site', 'this is not for the site that was asked about')
-      if (!sites.has(site)) throw new Refusal('not-found', 'no such site here', { field: 'site' })
-      if (!caller.scopes.includes(scope)) throw new Refusal('forbidden', `this needs the scope ${scope}`)
-      c.set('apiKey', { ...caller, site })
+      const reached = sitesOf(c, caller, about)
+      const end = await begin(c, caller, reached)
+      if (!caller.scopes.includes(scope)) {
+        end(403, 0)
+        throw new Refusal('forbidden', `this needs the scope ${scope}`)
+      }
+      c.set('apiKey', { ...caller, site: reached[0] })
+      // What a route throws is an answer by then.
       await next()
+      end(c.res.status, c.res.ok ? (c.get('rows') ?? 1) : 0)
     })
+}
+
+/** What `Avow-Reason` says, percent-encoded where it isn't ASCII; null where there is none. Throws `InputError`. */
+function readReason(c: Context): string | null {
+  const header = c.req.header('avow-reason')
+  if (header === undefined) return null
+  const reason = decoded(header).trim()
+  if (!isReason(reason)) throw new InputError('avow-reason', `1 to ${REASON_LIMIT} characters on one line`)
+  return reason
+}
+
+export const isReason = (text: string): boolean =>
+  text.length > 0 && text.length <= REASON_LIMIT && !/[\p{Cc}\p{Cs}]/u.test(text)
+
+function decoded(header: string): string {
+  try {
+    return decodeURIComponent(header)
+  } catch {
+    // A sentence with a percent sign in it.
+    return header
+  }
 }

@@ -95,6 +95,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
       const indexes = await ledger.recent(Math.min(before, log.size), limit)
       const records = (await openLinked(ledger, indexes)).map(recordOf)
       const last = indexes.at(-1)
+      c.set('rows', records.length)
       const next = last !== undefined && indexes.length === limit && last > 0 ? encodeCursor(last) : null
       return c.json({ records, next, log }, 200)
     },
@@ -166,6 +167,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
       const log = await logOf(site.ledger)
       const records = await recordsOf(site, subject)
       if (records.length === 0) throw new Refusal('not-found', 'no record of this subject', { field: 'subject' })
+      c.set('rows', records.length)
       return c.json({ subject, state: state(site, records), records: records.map(recordOf), log }, 200)
     },
   )
@@ -189,6 +191,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
       const site = siteOf(sites, c.get('apiKey').site)
       const ledger = ledgerOf(site, c.req.valid('query').log)
       const bundle = await evidenceBundle(site, ledger, subject, now())
+      c.set('rows', bundle.records.length)
       c.header('content-disposition', `attachment; filename="evidence-${subject.slice(0, 12)}.json"`)
       return c.json(bundle, 200)
     },

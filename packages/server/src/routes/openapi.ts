@@ -14,6 +14,9 @@ export const problemSchema = z
   })
   .openapi('Problem')
 
+/** How the private surface is opened. */
+export const SECURITY = [{ apiKey: [] }]
+
 /** What the door of the private surface refuses with. */
 export const REFUSED = [
   'unauthorized',

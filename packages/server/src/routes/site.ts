@@ -1,5 +1,6 @@
 /** A site as the routes know it: its ledger, its published policies, and what lies between the two. */
 
+import type { AccessLog } from '../access/access-log.js'
 import type { SetPageOptions } from '../consent/page-options.js'
 import type { PolicyBook } from '../consent/policy.js'
 import { type ConsentRecord, type Evidence, type Identity, toRecord } from '../consent/record.js'
@@ -28,6 +29,8 @@ export interface Site {
   readonly page: SetPageOptions
   /** What account tokens are signed with; null where there are no accounts. */
   readonly accountKeys: AccountKeys | null
+  /** Who asked the private surface for what. */
+  readonly access: AccessLog
 }
 
 export type Sites = ReadonlyMap<string, Site>
