@@ -111,7 +111,7 @@ async function servedLog() {
   logRoutes(
     app,
     new Map([['interop', site as unknown as Site]]),
-    createDoor({ sites: new Map(), keys: storage.keys, now: () => 1000 }),
+    createDoor({ sites: new Map(), keys: storage.keys, tokens: null, now: () => 1000 }),
   )
   const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
   await new Promise<void>((resolve) => server.once('listening', () => resolve()))

@@ -1,5 +1,6 @@
 /** The HTTP application: middleware, routes, and how every error is answered. Stores, keys and clock are handed in. */
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Tokens } from './access/token.js'
 import { allowOrigins } from './middleware/allow-origins.js'
 import { createDoor, type KeyEnv } from './middleware/api-key.js'
 import { createCarry } from './middleware/carried-cookie.js'
@@ -23,6 +24,8 @@ import type { KeyStore } from './storage/storage.js'
 export interface AppParts {
   readonly sites: Sites
   readonly keys: KeyStore
+  /** Tokens of the company's own identity provider; null where there is none. */
+  readonly tokens: Tokens | null
   /** Whether the vault is still wrapped with this process's key. Rejects where the vault can't be asked. */
   readonly isKeyCurrent: () => Promise<boolean>
   readonly scripts: Scripts
@@ -75,7 +78,7 @@ export function createApp(parts: AppParts): App {
     app.use('/log/:site/checkpoint', limiter)
     return app
   }
-  const door = createDoor({ sites, keys, now })
+  const door = createDoor({ sites, keys, tokens: parts.tokens, now })
   const carry = createCarry(parts.publicUrl)
   const addPublic = (app: OpenAPIHono<KeyEnv>) => {
     scriptRoutes(app, sites, scripts)

@@ -49,6 +49,21 @@ test('the keys of account tokens are read from beside the configuration, and a b
   )
 })
 
+test('the identity provider is checked with the rest, and a bad setting is named', () => {
+  const oidc = {
+    issuer: 'https://id.example',
+    audience: 'avow',
+    roleClaim: 'roles',
+    roles: { privacy: { scopes: ['audit:read'], sites: ['shop'] } },
+  }
+  expect(readConfig(configFile({ sites: [site], oidc }), ENV).oidc).toMatchObject({ ...oidc, requireMfa: false })
+  expect(readConfig(configFile({ sites: [site] }), ENV).oidc).toBeUndefined()
+  const wrong = { ...oidc, roles: { privacy: { scopes: ['audit:read'], sites: ['other'] } } }
+  expect(() => readConfig(configFile({ sites: [site], oidc: wrong }), ENV)).toThrow(
+    'oidc.roles.privacy.sites: expected some of shop',
+  )
+})
+
 test('a mistake in the configuration is named by its key', () => {
   expect(() => readConfig(configFile({ sites: [{ ...site, colour: 1 }] }), ENV)).toThrow('sites.0')
   expect(() => readConfig(configFile({ sites: [] }), ENV)).toThrow('sites')

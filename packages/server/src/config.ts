@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
+import { type OidcOptions, parseOidc } from './access/token.js'
 import { type PageOptions, pageOptionFields } from './consent/page-options.js'
 import { type Policy, parsePolicy } from './consent/policy.js'
 import { type JwkSet, parseAccountKeys } from './middleware/account.js'
@@ -54,6 +55,8 @@ export interface Config {
    * none, and `open`.
    */
   readonly witnessing: Witnessing | null
+  /** `oidc` in the file: the company's own identity provider. Default none. */
+  readonly oidc?: OidcOptions | undefined
   readonly sites: readonly SiteOptions[]
 }
 
@@ -148,7 +151,11 @@ const siteFile = z.strictObject({
   accountKeys: z.string().min(1).optional(),
   ...pageOptionFields,
 })
-const configFile = z.strictObject({ sites: z.array(siteFile).min(1) })
+const configFile = z.strictObject({
+  sites: z.array(siteFile).min(1),
+  // Checked with all else that it says, and by the same rules as where it is handed in.
+  oidc: z.unknown().optional(),
+})
 
 function readText(file: string): string {
   try {
@@ -199,6 +206,14 @@ export function readConfig(file: string, env: Env): Config {
     node: parseNode(env.AVOW_NODE, Boolean(env.AVOW_DATABASE)),
     anchor: env.AVOW_ANCHOR || null,
     witnessing: readWitnessing(env),
+    oidc:
+      parsed.data.oidc === undefined
+        ? undefined
+        : parseOidc(
+            `${file}: oidc`,
+            parsed.data.oidc,
+            parsed.data.sites.map(({ site }) => site),
+          ),
     sites: parsed.data.sites.map(({ accountKeys, ...site }) => ({
       ...site,
       ...(accountKeys && { accountKeys: readAccountKeys(path.resolve(path.dirname(file), accountKeys)) }),

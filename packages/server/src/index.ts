@@ -1,5 +1,6 @@
 /** For those who embed Avow in a server of their own. */
 export { SCOPES, type Scope } from './access/caller.js'
+export type { OidcOptions } from './access/token.js'
 export {
   type Config,
   parseOrigin,

@@ -5,6 +5,7 @@ import { labels } from '@avow/sdk/labels'
 import type { Notice } from '@avow/sdk/wire'
 import { AccessLog, accessLogOf, type Sweep } from './access/access-log.js'
 import { createApiKey, type NewKey } from './access/api-key.js'
+import { createTokens, type OidcOptions, parseOidc } from './access/token.js'
 import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
 import { parsePageOptions, type SetPageOptions } from './consent/page-options.js'
@@ -48,6 +49,8 @@ export interface AvowOptions {
   readonly storage?: Storage
   /** Key-encryption keys of 32 bytes, the newest first: what wraps every secret of the vault. */
   readonly keys: readonly Uint8Array[]
+  /** The company's own identity provider, whose tokens open the private surface besides keys. */
+  readonly oidc?: OidcOptions | undefined
   /** Folder for the escrow, outside the databases; several nodes share one. `escrow` in `data` by default. */
   readonly escrow?: string
   /** Names this process in the escrow; several nodes need names of their own. */
@@ -101,6 +104,10 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       throw new InputError('publicUrl', 'an http(s) address, path included: https://dash.example/_avow')
     // Every site, before anything is written for one of them.
     const wanted = options.sites.map((site) => checkSite(site, options.publicUrl))
+    const served = wanted.map(({ site }) => site)
+    const oidc = options.oidc === undefined ? null : parseOidc('oidc', options.oidc, served)
+    const log = options.log ?? console.error
+    const tokens = oidc && createTokens(oidc, { ...(options.outside ?? realOutside), now, warn: log })
     const keyring = createKeyring(options.keys)
     // First of all: with the wrong key, or beside another vault, nothing may be written for any site.
     await openVault(storage, keyring)
@@ -113,6 +120,7 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
     const app = createApp({
       sites,
       keys: storage.keys,
+      tokens,
       isKeyCurrent: async () => (await storage.currentKey()) === keyring.currentId,
       scripts: options.scripts ?? readScripts(),
       publicUrl: options.publicUrl,

@@ -18,6 +18,8 @@ export const PROBLEMS = {
   'origin-refused': [403, 'The page asking is not on the list of the site'],
   unauthorized: [401, 'What would show who is asking is missing or not valid'],
   'account-refused': [401, 'The token does not show whose account it is'],
+  'token-refused': [401, 'The token of the identity provider is not good here'],
+  'mfa-required': [401, 'The sign-in behind the token had one factor, and this needs more'],
   'key-expired': [401, 'The API key has expired, or its secret was replaced'],
   'key-revoked': [401, 'The API key was revoked'],
   forbidden: [403, 'Who asks lacks the scope that this needs'],

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { createMemoryStorage } from '../storage/memory.js'
 import { authenticateKey, createApiKey, createRotation, OVERLAP_MS } from './api-key.js'
-import { mayGrant, reaches } from './caller.js'
 
 const DAY_MS = 86_400_000
 const start = Date.parse('2026-11-23T10:00:00Z')
@@ -82,18 +81,4 @@ test('the last use is a UTC day, written once a day', async () => {
   expect([used.mock.calls.length, (await keys.get(row.id))?.usedOn]).toEqual([1, '2026-11-23'])
   await authenticateKey({ ...keys, used }, secret, start + 14 * 3_600_000)
   expect([used.mock.calls.length, (await keys.get(row.id))?.usedOn]).toEqual([2, '2026-11-24'])
-})
-
-test('nobody hands out what reaches further than they do, and only who reaches all sites any scope', () => {
-  const all = { sites: null, scopes: ['admin'] as const }
-  const shop = { sites: ['shop'], scopes: ['admin', 'audit:read'] as const }
-  const key = (sites: string[] | null, ...scopes: ('admin' | 'audit:read' | 'audit:export')[]) => ({ sites, scopes })
-  expect(mayGrant(all, key(null, 'audit:export'))).toBe(true)
-  expect(mayGrant(shop, key(['shop'], 'audit:read', 'admin'))).toBe(true)
-  for (const wider of [key(null, 'audit:read'), key(['shop', 'other'], 'audit:read'), key(['shop'], 'audit:export')])
-    expect(mayGrant(shop, wider)).toBe(false)
-  expect([reaches({ sites: ['a', 'b'] }, { sites: ['b'] }), reaches({ sites: ['a'] }, { sites: null })]).toEqual([
-    true,
-    false,
-  ])
 })

@@ -81,9 +81,6 @@ function parseSecret(bearer: string): string | null {
   return checksumOf(bearer.slice(0, -CHECKSUM_LENGTH)) === bearer.slice(-CHECKSUM_LENGTH) ? bearer : null
 }
 
-/** Whether a bearer token is meant to be one of our keys. */
-export const looksLikeApiKey = (bearer: string): boolean => bearer.startsWith('avow_')
-
 const sameHash = (a: Uint8Array | null, b: Uint8Array) => a !== null && a.length === b.length && timingSafeEqual(a, b)
 
 /** Who holds this key. Rejects with a `Refusal` (401) for one that is not good now. `now`: Unix milliseconds. */
@@ -103,9 +100,11 @@ export async function authenticateKey(keys: KeyStore, bearer: string, now: numbe
   const today = new Date(now).toISOString().slice(0, 10)
   if (row.usedOn === null || row.usedOn < today) await keys.used(row.id, today)
   const { id, name, sites, scopes, reason } = row
-  return { kind: 'key', id, name, sites, scopes: scopes as Scope[], reason }
+  return { kind: 'key', id, name, grants: [{ sites, scopes: scopes as Scope[] }], reason }
 }
 
+type UnauthorizedCode = 'unauthorized' | 'key-revoked' | 'key-expired' | 'token-refused'
+
 /** With the header that every 401 has to carry (RFC 9110 §15.5.2). */
-export const unauthorized = (code: 'unauthorized' | 'key-revoked' | 'key-expired', detail: string): Refusal =>
+export const unauthorized = (code: UnauthorizedCode, detail: string): Refusal =>
   new Refusal(code, detail, { headers: { 'www-authenticate': 'Bearer realm="avow"' } })

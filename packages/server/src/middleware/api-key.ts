@@ -7,7 +7,8 @@ import { createMiddleware } from 'hono/factory'
 import type { AccessLog } from '../access/access-log.js'
 import { authenticateKey, unauthorized } from '../access/api-key.js'
 import { asked } from '../access/asked.js'
-import type { Caller, Scope } from '../access/caller.js'
+import { type Caller, may, reaches, type Scope } from '../access/caller.js'
+import type { Tokens } from '../access/token.js'
 import { InputError, Refusal } from '../problem.js'
 import type { KeyStore } from '../storage/storage.js'
 
@@ -22,6 +23,8 @@ export type KeyEnv = {
 export interface DoorParts {
   readonly sites: ReadonlyMap<string, { readonly access: AccessLog }>
   readonly keys: KeyStore
+  /** Tokens of the identity provider; null where there is none. */
+  readonly tokens: Tokens | null
   /** Unix milliseconds. */
   readonly now: () => number
 }
@@ -35,14 +38,15 @@ export const REASON_LIMIT = 200
  */
 export type Door = (scope: Scope, about?: 'all' | ((c: Context) => string)) => MiddlewareHandler<KeyEnv>
 
-export function createDoor({ sites, keys, now }: DoorParts): Door {
+export function createDoor({ sites, keys, tokens, now }: DoorParts): Door {
   const authenticate = async (c: Context): Promise<Caller> => {
     const bearer = /^Bearer +([\w.~+/=-]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
     if (bearer === undefined) throw unauthorized('unauthorized', 'send the key as Authorization: Bearer avow_…')
-    return authenticateKey(keys, bearer, now())
+    // A JSON Web Token has dots, which no key has.
+    return tokens !== null && bearer.includes('.') ? tokens.authenticate(bearer) : authenticateKey(keys, bearer, now())
   }
 
-  /** Of several, the one that `Avow-Site` names: in the query it would be an unknown field of every route. */
+  /** The one site that this is about: of several, `Avow-Site` names it. In the query it would be an unknown field of every route. */
   const chosenSite = (c: Context, reached: readonly string[]): string => {
     const named = c.req.header('avow-site')
     if (named !== undefined) return named
@@ -50,15 +54,18 @@ export function createDoor({ sites, keys, now }: DoorParts): Door {
     return reached[0]!
   }
 
-  /** The sites that the request is about: one, or all that the caller reaches here. */
-  const sitesOf = (c: Context, caller: Caller, about: Parameters<Door>[1]): [string, ...string[]] => {
-    const reached = caller.sites ?? [...sites.keys()]
-    const [site, ...others] =
-      about === 'all' ? reached.filter((one) => sites.has(one)) : [about ? about(c) : chosenSite(c, reached)]
-    if (caller.sites !== null && site !== undefined && !reached.includes(site))
-      throw new Refusal('wrong-site', 'this is not for the site that was asked about')
-    if (site === undefined || !sites.has(site)) throw new Refusal('not-found', 'no such site here', { field: 'site' })
-    return [site, ...others]
+  /** The sites that the request is about, one at least: where all are meant, those where the caller may do it, if any. */
+  const sitesOf = (c: Context, caller: Caller, scope: Scope, about: Parameters<Door>[1]): string[] => {
+    const reached = [...sites.keys()].filter((site) => reaches(caller, site))
+    if (reached.length === 0) throw new Refusal('wrong-site', 'no site that is served here may be asked about')
+    if (about === 'all') {
+      const allowed = reached.filter((site) => may(caller, scope, site))
+      return allowed.length > 0 ? allowed : reached
+    }
+    const site = about ? about(c) : chosenSite(c, reached)
+    if (!reaches(caller, site)) throw new Refusal('wrong-site', 'this is not for the site that was asked about')
+    if (!sites.has(site)) throw new Refusal('not-found', 'no such site here', { field: 'site' })
+    return [site]
   }
 
   const begin = async (c: Context, caller: Caller, about: readonly string[]) => {
@@ -84,13 +91,14 @@ export function createDoor({ sites, keys, now }: DoorParts): Door {
   return (scope, about) =>
     createMiddleware<KeyEnv>(async (c, next) => {
       const caller = await authenticate(c)
-      const reached = sitesOf(c, caller, about)
+      const reached = sitesOf(c, caller, scope, about)
+      const [site = ''] = reached
       const end = await begin(c, caller, reached)
-      if (!caller.scopes.includes(scope)) {
+      if (!may(caller, scope, site)) {
         end(403, 0)
         throw new Refusal('forbidden', `this needs the scope ${scope}`)
       }
-      c.set('apiKey', { ...caller, site: reached[0] })
+      c.set('apiKey', { ...caller, site })
       // What a route throws is an answer by then.
       await next()
       end(c.res.status, c.res.ok ? (c.get('rows') ?? 1) : 0)

@@ -1,7 +1,7 @@
 /** `/v1/admin/keys`: API keys, made and ended by who may administer them. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { createApiKey, createRotation, OVERLAP_LIMIT_MS, OVERLAP_MS } from '../access/api-key.js'
-import { type Grant, mayGrant, reaches, SCOPES, type Scope } from '../access/caller.js'
+import { administers, type Caller, type Grant, mayGrant, SCOPES, type Scope } from '../access/caller.js'
 import { type Door, isReason, type KeyEnv, REASON_LIMIT } from '../middleware/api-key.js'
 import { readJson } from '../middleware/json-body.js'
 import { InputError, inputErrorOf, Refusal } from '../problem.js'
@@ -117,14 +117,14 @@ export function adminRoutes(
   const body = (schema: z.ZodType) => ({ required: true, content: { 'application/json': { schema } } })
 
   /** A key within the caller's sites: others are not there for them. */
-  const find = async (caller: Grant, id: string): Promise<ApiKeyRow> => {
+  const find = async (caller: Caller, id: string): Promise<ApiKeyRow> => {
     const row = await keys.get(id)
-    if (!row || !reaches(caller, row)) throw new Refusal('not-found', 'no such key of your sites', { field: 'id' })
+    if (!row || !administers(caller, row)) throw new Refusal('not-found', 'no such key of your sites', { field: 'id' })
     return row
   }
 
-  const requireGrant = (caller: Grant, wanted: Grant) => {
-    if (!reaches(caller, wanted)) throw new Refusal('wrong-site', 'a key may reach no site that yours does not')
+  const requireGrant = (caller: Caller, wanted: Grant) => {
+    if (!administers(caller, wanted)) throw new Refusal('wrong-site', 'a key may reach no site that yours does not')
     if (!mayGrant(caller, wanted))
       throw new Refusal('forbidden', 'a key of some sites hands out no scope that it lacks itself')
   }
@@ -160,7 +160,7 @@ export function adminRoutes(
       responses: { 200: json(z.strictObject({ keys: z.array(keySchema) }), 'the keys'), ...refusals },
     }),
     async (c) => {
-      const reached = (await keys.list()).filter((row) => reaches(c.get('apiKey'), row))
+      const reached = (await keys.list()).filter((row) => administers(c.get('apiKey'), row))
       c.set('rows', reached.length)
       return c.json({ keys: reached.map(shown) }, 200)
     },

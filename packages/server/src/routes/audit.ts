@@ -6,7 +6,17 @@ import type { Ledger } from '../ledger/ledger.js'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { InputError, Refusal } from '../problem.js'
 import type { DocumentRow } from '../storage/storage.js'
-import { idParam, json, logSchema, problems, REFUSED, recordSchema, stateSchema, subjectParam } from './openapi.js'
+import {
+  idParam,
+  json,
+  logSchema,
+  problems,
+  REFUSED,
+  recordSchema,
+  SECURITY,
+  stateSchema,
+  subjectParam,
+} from './openapi.js'
 import {
   findEntry,
   type LinkedRecord,
@@ -24,7 +34,7 @@ const PAGE_DEFAULT = 100
 const PAGE_LIMIT = 1000
 
 const refusals = problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable')
-const security = [{ apiKey: [] }]
+const security = SECURITY
 
 const secretsSchema = z.strictObject({ evidence: z.string(), identity: z.string() })
 

@@ -23,6 +23,12 @@ export function docsRoutes(app: OpenAPIHono<KeyEnv>, version: string): void {
     scheme: 'bearer',
     bearerFormat: 'avow_<env>_<random><checksum>',
   })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'an access token of the company’s own identity provider, where the operator has set one',
+  })
   app.get('/openapi.json', (c) => {
     const base = new URL(c.req.url).pathname.replace(/\/openapi\.json$/, '')
     const document = app.getOpenAPI31Document({

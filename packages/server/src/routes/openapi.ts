@@ -15,13 +15,15 @@ export const problemSchema = z
   .openapi('Problem')
 
 /** How the private surface is opened. */
-export const SECURITY = [{ apiKey: [] }]
+export const SECURITY = [{ apiKey: [] }, { token: [] }]
 
 /** What the door of the private surface refuses with. */
 export const REFUSED = [
   'unauthorized',
   'key-expired',
   'key-revoked',
+  'token-refused',
+  'mfa-required',
   'forbidden',
   'wrong-site',
 ] as const satisfies ProblemCode[]
