@@ -13,6 +13,7 @@ import { promisify } from 'node:util'
 import { serve } from '@hono/node-server'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { expect, test } from 'vitest'
+import { Alarms } from '../../packages/server/src/access/alarms.js'
 import { createMemoryEscrow } from '../../packages/server/src/ledger/escrow.js'
 import { createKeptCheckpoint } from '../../packages/server/src/ledger/kept-checkpoint.js'
 import { Ledger } from '../../packages/server/src/ledger/ledger.js'
@@ -111,7 +112,13 @@ async function servedLog() {
   logRoutes(
     app,
     new Map([['interop', site as unknown as Site]]),
-    createDoor({ sites: new Map(), keys: storage.keys, tokens: null, now: () => 1000 }),
+    createDoor({
+      sites: new Map(),
+      keys: storage.keys,
+      tokens: null,
+      alarms: new Alarms({}, () => {}),
+      now: () => 1000,
+    }),
   )
   const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
   await new Promise<void>((resolve) => server.once('listening', () => resolve()))

@@ -1,5 +1,6 @@
 /** The HTTP application: middleware, routes, and how every error is answered. Stores, keys and clock are handed in. */
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Alarms } from './access/alarms.js'
 import type { Tokens } from './access/token.js'
 import { allowOrigins } from './middleware/allow-origins.js'
 import { createDoor, type KeyEnv } from './middleware/api-key.js'
@@ -26,6 +27,7 @@ export interface AppParts {
   readonly keys: KeyStore
   /** Tokens of the company's own identity provider; null where there is none. */
   readonly tokens: Tokens | null
+  readonly alarms: Alarms
   /** Whether the vault is still wrapped with this process's key. Rejects where the vault can't be asked. */
   readonly isKeyCurrent: () => Promise<boolean>
   readonly scripts: Scripts
@@ -78,7 +80,7 @@ export function createApp(parts: AppParts): App {
     app.use('/log/:site/checkpoint', limiter)
     return app
   }
-  const door = createDoor({ sites, keys, tokens: parts.tokens, now })
+  const door = createDoor({ sites, keys, tokens: parts.tokens, alarms: parts.alarms, now })
   const carry = createCarry(parts.publicUrl)
   const addPublic = (app: OpenAPIHono<KeyEnv>) => {
     scriptRoutes(app, sites, scripts)

@@ -1,6 +1,8 @@
 /** For those who embed Avow in a server of their own. */
+export type { AlarmOptions, WorkingHours } from './access/alarms.js'
 export { SCOPES, type Scope } from './access/caller.js'
 export type { OidcOptions } from './access/token.js'
+export type { WebhookTarget } from './access/webhook.js'
 export {
   type Config,
   parseOrigin,

@@ -4,8 +4,10 @@ import path from 'node:path'
 import { labels } from '@avow/sdk/labels'
 import type { Notice } from '@avow/sdk/wire'
 import { AccessLog, accessLogOf, type Sweep } from './access/access-log.js'
+import { type AlarmOptions, Alarms, describeAlarm } from './access/alarms.js'
 import { createApiKey, type NewKey } from './access/api-key.js'
 import { createTokens, type OidcOptions, parseOidc } from './access/token.js'
+import { createWebhook, type WebhookTarget } from './access/webhook.js'
 import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
 import { parsePageOptions, type SetPageOptions } from './consent/page-options.js'
@@ -51,6 +53,10 @@ export interface AvowOptions {
   readonly keys: readonly Uint8Array[]
   /** The company's own identity provider, whose tokens open the private surface besides keys. */
   readonly oidc?: OidcOptions | undefined
+  /** What of the private surface is worth a look; see `docs/operating.md`. */
+  readonly alarms?: AlarmOptions
+  /** Where alarms are sent besides the log; null for nowhere. */
+  readonly webhook?: WebhookTarget | null
   /** Folder for the escrow, outside the databases; several nodes share one. `escrow` in `data` by default. */
   readonly escrow?: string
   /** Names this process in the escrow; several nodes need names of their own. */
@@ -94,7 +100,9 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
   const storage = options.storage ?? (await openThreadedSqliteStorage(options.data))
   const outsiders: Outsiders[] = []
   const escrows: Escrow[] = []
+  const closing: (() => Promise<void>)[] = []
   const close = async () => {
+    await Promise.all(closing.map((end) => end()))
     await Promise.all(outsiders.map((held) => held.close()))
     for (const escrow of escrows) escrow.close()
     await storage.close()
@@ -108,6 +116,13 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
     const oidc = options.oidc === undefined ? null : parseOidc('oidc', options.oidc, served)
     const log = options.log ?? console.error
     const tokens = oidc && createTokens(oidc, { ...(options.outside ?? realOutside), now, warn: log })
+    const webhook =
+      options.webhook && createWebhook(options.webhook, { ...(options.outside ?? realOutside), now, warn: log })
+    if (webhook) closing.push(() => webhook.close())
+    const alarms = new Alarms(options.alarms ?? {}, (alarm) => {
+      log(describeAlarm(alarm))
+      webhook?.send(alarm)
+    })
     const keyring = createKeyring(options.keys)
     // First of all: with the wrong key, or beside another vault, nothing may be written for any site.
     await openVault(storage, keyring)
@@ -121,6 +136,7 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       sites,
       keys: storage.keys,
       tokens,
+      alarms,
       isKeyCurrent: async () => (await storage.currentKey()) === keyring.currentId,
       scripts: options.scripts ?? readScripts(),
       publicUrl: options.publicUrl,

@@ -1,3 +1,4 @@
+import { Hono } from 'hono'
 import { describe, expect, test } from 'vitest'
 import { decodeBase64 } from '../ledger/base64.js'
 import { openCheckpoint } from '../ledger/checkpoint.js'
@@ -66,6 +67,14 @@ describe('the access log', () => {
       rows: 2,
     })
     expect((await accesses())[1]).toMatchObject({ route: 'GET /v1/audit/access-log', rows: 2 })
+  })
+
+  test('calls a route the same, wherever the application is mounted', async () => {
+    const { avow, key, accesses } = await world()
+    const host = new Hono().route('/_avow/v1', avow.app)
+    const headers = { authorization: `Bearer ${key}` }
+    expect((await host.request('/_avow/v1/v1/audit/records?limit=5', { headers })).status).toBe(200)
+    expect((await accesses())[1]).toMatchObject({ route: 'GET /v1/audit/records', filters: { limit: '5' } })
   })
 
   test('has a key’s own reason where a request gives none, and refuses one that is none', async () => {

@@ -85,6 +85,9 @@ export interface Sweep {
   readonly last: string | null
 }
 
+/** Returns at once; `counted` is called when it is known how many rows it was. */
+type EndAccess = (status: number, rows: number | Promise<number>, counted: (rows: number) => void) => void
+
 export interface AccessLogParts {
   /** The newest epoch, which is appended to, first. */
   readonly ledgers: readonly [Ledger, ...Ledger[]]
@@ -122,7 +125,7 @@ export class AccessLog {
    * Resolves once the access is durable: only then may a row leave. Rejects with `UnavailableError` if it can't be. What it
    * answers is called when the answer is made, and doesn't keep it waiting.
    */
-  async begin(access: Access): Promise<(status: number, rows: number | Promise<number>) => void> {
+  async begin(access: Access): Promise<EndAccess> {
     const { blind, now } = this.#parts
     const id = createId(now())
     await this.#append(blind.access(id, 'start'), blind.accessor(access.who.id), (at) => ({
@@ -131,8 +134,8 @@ export class AccessLog {
       at,
       ...access,
     }))
-    return (status, rows) => {
-      const ending = this.#end(id, status, rows).catch((error: Error) => {
+    return (status, rows, counted) => {
+      const ending = this.#end(id, status, rows, counted).catch((error: Error) => {
         // The answer is on its way, and that it was asked for is recorded: what is lost is how much it was.
         this.#parts.warn(`the access ${id} is recorded without its rows: ${error.message}`)
       })
@@ -141,8 +144,14 @@ export class AccessLog {
     }
   }
 
-  async #end(id: string, status: number, counted: number | Promise<number>): Promise<void> {
-    const rows = await counted
+  async #end(
+    id: string,
+    status: number,
+    answered: number | Promise<number>,
+    counted: (rows: number) => void,
+  ): Promise<void> {
+    const rows = await answered
+    counted(rows)
     await this.#append(this.#parts.blind.access(id, 'end'), null, (at) => ({ step: 'end', id, at, status, rows }))
   }
 

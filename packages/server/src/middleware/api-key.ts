@@ -5,11 +5,12 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { AccessLog } from '../access/access-log.js'
+import type { Alarms } from '../access/alarms.js'
 import { authenticateKey, unauthorized } from '../access/api-key.js'
 import { asked } from '../access/asked.js'
 import { type Caller, may, reaches, type Scope } from '../access/caller.js'
 import type { Tokens } from '../access/token.js'
-import { InputError, Refusal } from '../problem.js'
+import { InputError, PROBLEMS, Refusal } from '../problem.js'
 import type { KeyStore } from '../storage/storage.js'
 
 /**
@@ -25,6 +26,7 @@ export interface DoorParts {
   readonly keys: KeyStore
   /** Tokens of the identity provider; null where there is none. */
   readonly tokens: Tokens | null
+  readonly alarms: Alarms
   /** Unix milliseconds. */
   readonly now: () => number
 }
@@ -38,7 +40,7 @@ export const REASON_LIMIT = 200
  */
 export type Door = (scope: Scope, about?: 'all' | ((c: Context) => string)) => MiddlewareHandler<KeyEnv>
 
-export function createDoor({ sites, keys, tokens, now }: DoorParts): Door {
+export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Door {
   const authenticate = async (c: Context): Promise<Caller> => {
     const bearer = /^Bearer +([\w.~+/=-]+)$/i.exec(c.req.header('authorization') ?? '')?.[1]
     if (bearer === undefined) throw unauthorized('unauthorized', 'send the key as Authorization: Bearer avow_…')
@@ -69,7 +71,7 @@ export function createDoor({ sites, keys, tokens, now }: DoorParts): Door {
   }
 
   const begin = async (c: Context, caller: Caller, about: readonly string[]) => {
-    const route = `${c.req.method} ${c.req.routePath.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}')}`
+    const route = routeOf(c)
     const named = [
       ...Object.entries<string>(c.req.param()),
       ...Object.entries(c.req.queries()).map(([name, values]) => [name, values.join(',')] as const),
@@ -77,10 +79,14 @@ export function createDoor({ sites, keys, tokens, now }: DoorParts): Door {
     const account = c.req.header('avow-subject-account')
     const reason = readReason(c) ?? caller.reason
     const { kind, id, name } = caller
+    const who = { kind, id, name }
     const ends = await Promise.all(
-      about.map((site) => {
+      about.map(async (site) => {
         const { access } = sites.get(site)!
-        return access.begin({ who: { kind, id, name }, route, filters: asked(named, account, access.blind), reason })
+        const end = await access.begin({ who, route, filters: asked(named, account, access.blind), reason })
+        alarms.asked(site, who, route, now())
+        return (status: number, rows: number | Promise<number>) =>
+          end(status, rows, (count) => alarms.answered(site, who, route, count, now()))
       }),
     )
     return (status: number, rows: number | Promise<number>) => {
@@ -88,21 +94,34 @@ export function createDoor({ sites, keys, tokens, now }: DoorParts): Door {
     }
   }
 
+  /** Who asks, and what is told once it is answered. Rejects with a `Refusal` for who may not. */
+  const enter = async (c: Context, scope: Scope, about: Parameters<Door>[1]) => {
+    const caller = await authenticate(c)
+    const reached = sitesOf(c, caller, scope, about)
+    const [site = ''] = reached
+    const end = await begin(c, caller, reached)
+    if (may(caller, scope, site)) return { caller: { ...caller, site }, end }
+    end(403, 0)
+    throw new Refusal('forbidden', `this needs the scope ${scope}`)
+  }
+
   return (scope, about) =>
     createMiddleware<KeyEnv>(async (c, next) => {
-      const caller = await authenticate(c)
-      const reached = sitesOf(c, caller, scope, about)
-      const [site = ''] = reached
-      const end = await begin(c, caller, reached)
-      if (!may(caller, scope, site)) {
-        end(403, 0)
-        throw new Refusal('forbidden', `this needs the scope ${scope}`)
-      }
-      c.set('apiKey', { ...caller, site })
+      const { caller, end } = await enter(c, scope, about).catch((error) => {
+        if (error instanceof Refusal && [401, 403].includes(PROBLEMS[error.code][0])) alarms.refused(routeOf(c), now())
+        throw error
+      })
+      c.set('apiKey', caller)
       // What a route throws is an answer by then.
       await next()
       end(c.res.status, c.res.ok ? (c.get('rows') ?? 1) : 0)
     })
+}
+
+/** As the description of the API writes it, without what was asked for, and without what the application is mounted under. */
+const routeOf = (c: Context) => {
+  const path = c.req.routePath.replace(/:(\w+)(\{[^}]*\})?/g, '{$1}')
+  return `${c.req.method} ${path.replace(/^.*(?=\/(v1|log)\/)/, '')}`
 }
 
 /** What `Avow-Reason` says, percent-encoded where it isn't ASCII; null where there is none. Throws `InputError`. */
