@@ -3,13 +3,18 @@ import { describe, expect, test } from 'vitest'
 import { decodeBase64 } from '../ledger/base64.js'
 import { openCheckpoint } from '../ledger/checkpoint.js'
 import { createMemoryEscrow } from '../ledger/escrow.js'
+import { Ledger } from '../ledger/ledger.js'
+import { createSigner } from '../ledger/signer.js'
 import { TileEdge } from '../merkle/tile.js'
 import { leafHash } from '../merkle/tree.js'
 import { type Outside, realOutside } from '../outsiders.js'
 import { createMemoryStorage } from '../storage/memory.js'
 import { type Storage, UnavailableError } from '../storage/storage.js'
 import { PAGE_ORIGIN, SITE, testPolicy, testWorld } from '../testing.js'
-import { accessLogOf, KEEP_MS, type LoggedAccess } from './access-log.js'
+import { openBlinder } from '../vault/blind.js'
+import { createKeyring } from '../vault/keyring.js'
+import { verifyLog } from '../verify/log.js'
+import { AccessLog, accessLogOf, KEEP_MS, type LoggedAccess } from './access-log.js'
 
 const DAY_MS = 86_400_000
 
@@ -40,14 +45,14 @@ async function world(options: Parameters<typeof testWorld>[0] = {}) {
   /** Once each access has its end. */
   const quiet = () => expect.poll(async () => (await stored()).entries.length % 2).toBe(0)
   /** The whole log against a checkpoint, by its public key alone. */
-  const verifyLog = async () => {
+  const verifyStored = async () => {
     const { log, vkey } = await page()
     const { size, root } = openCheckpoint(log.checkpoint, vkey)
     const { entries } = await stored()
     const leaves = entries.slice(0, size).map(({ entry }) => leafHash(entry))
     expect(Buffer.from(TileEdge.restore(0, () => null).append(leaves).root)).toEqual(Buffer.from(root))
   }
-  return { ...made, avow, clock, reader, ask, page, accesses, stored, quiet, verifyLog }
+  return { ...made, avow, clock, reader, ask, page, accesses, stored, quiet, verifyStored }
 }
 
 describe('the access log', () => {
@@ -175,20 +180,63 @@ describe('the access log', () => {
     }
   })
 
-  test('is served to nobody by the routes of logs, whatever it is asked by', async () => {
-    const { avow, ask, reader } = await world()
-    for (const name of [accessLogOf(SITE), `${SITE}.e2`, `${SITE}%2Eaccess`]) {
-      for (const path of [`/log/${name}/checkpoint`, `/log/${name}/tile/entries/000.p/1`]) {
-        expect((await avow.app.request(path)).status).toBe(404)
-        expect((await ask(path, reader)).status).toBe(404)
-      }
+  test('is read entry by entry with access:read alone, also where the log of the consents is public', async () => {
+    const { avow, ask, key, reader } = await world()
+    await ask('/v1/audit/records')
+    for (const path of ['checkpoint', 'tile/entries/000.p/1', 'tile/0/000.p/1']) {
+      const url = `/log/${accessLogOf(SITE)}/${path}`
+      expect([(await avow.app.request(url)).status, (await ask(url, key)).status]).toEqual([401, 403])
+      const answer = await ask(url, reader)
+      expect([answer.status, answer.headers.get('cache-control')]).toEqual([
+        200,
+        expect.stringMatching(/^(private|no-store)/),
+      ])
     }
+    for (const name of [`${SITE}.access.e2`, 'nobody.access'])
+      expect((await ask(`/log/${name}/checkpoint`, reader)).status).toBe(404)
+    const elsewhere = await avow.keys.create({ name: 'x', site: 'other', scopes: ['access:read'] })
+    expect((await ask(`/log/${accessLogOf(SITE)}/checkpoint`, elsewhere)).status).toBe(403)
+  })
+
+  test('verifies as any log does, with the public key and a reader’s key, while it grows by being read', async () => {
+    const { ask, reader, page } = await world()
+    for (let i = 0; i < 140; i++) await ask('/v1/audit/records')
+    const { vkey } = await page()
+    const read = async (file: string) => {
+      const response = await ask(`/log/${accessLogOf(SITE)}/${file}`, reader)
+      return response.status === 200 ? new Uint8Array(await response.arrayBuffer()) : null
+    }
+    expect((await verifyLog(read, { vkey, policy: null })).size).toBeGreaterThanOrEqual(281)
+  })
+
+  test('of an answer that is still being streamed is readable meanwhile, and gets its rows when the last has left', async () => {
+    const { avow, clock, storage } = await world()
+    const warned: string[] = []
+    const { log: store } = await storage.openLog('streamed', 'shop.example/streamed')
+    const signer = createSigner('shop.example/streamed', new Uint8Array(32).fill(9))
+    const keyring = createKeyring([new Uint8Array(32).fill(3)])
+    const now = () => clock.now
+    const parts = { log: 'streamed', store, signer, keyring, escrow: createMemoryEscrow(), now, warn: () => {} }
+    const blind = await openBlinder(storage, SITE, keyring)
+    const warn = (line: string) => warned.push(line)
+    const log = new AccessLog({ ledgers: [await Ledger.open(parts)], blind, now, warn })
+    const who = { kind: 'key', id: 'key_x', name: 'x' } as const
+    const begin = () => log.begin({ who, route: 'GET /v1/audit/export', filters: {}, reason: null })
+    let leave = (_: number) => {}
+    ;(await begin())(200, new Promise((resolve) => (leave = resolve)), () => {})
+    ;(await begin())(200, Promise.reject(new Error('the reader went away')), () => {})
+    const rows = async () => (await log.list({ limit: 9 })).accesses.map((access) => access.rows)
+    expect(await rows()).toEqual([null, null])
+    leave(12_345)
+    await expect.poll(rows).toEqual([null, 12_345])
+    expect(warned).toEqual([expect.stringMatching(/recorded without its rows: the reader went away/)])
+    await avow.close()
   })
 
   test('verifies from its first entry to its last, and is not the log of the records', async () => {
-    const { avow, ask, page, verifyLog } = await world()
+    const { avow, ask, page, verifyStored } = await world()
     for (let i = 0; i < 9; i++) await ask('/v1/audit/records')
-    await verifyLog()
+    await verifyStored()
     expect((await page()).vkey.split('+')[0]).toBe(`shop.example/_avow/log/${SITE}.access`)
     expect((await page()).vkey).not.toBe(avow.vkey(SITE))
   })
@@ -196,7 +244,7 @@ describe('the access log', () => {
 
 describe('the sweep', () => {
   test('forgets what is 90 times 24 hours old and nothing that is younger, says so beforehand, and the log verifies', async () => {
-    const { avow, clock, ask, accesses, quiet, reader, verifyLog } = await world()
+    const { avow, clock, ask, accesses, quiet, reader, verifyStored } = await world()
     const start = clock.now
     for (const at of [0, 1000, 2000]) {
       clock.now = start + at
@@ -212,12 +260,12 @@ describe('the sweep', () => {
     expect((await accesses()).filter(({ at }) => at === due.first)).toEqual([])
     expect((await accesses()).filter(({ at }) => at > due.first && at < '2027')).toHaveLength(2)
     expect(await avow.sweepAccessLogs()).toEqual({ [SITE]: { count: 0, first: null, last: null } })
-    await verifyLog()
+    await verifyStored()
     await quiet()
     clock.now += KEEP_MS + DAY_MS
     await avow.sweepAccessLogs()
     expect((await accesses()).map(({ route }) => route)).toEqual(['GET /v1/audit/access-log'])
-    await verifyLog()
+    await verifyStored()
   })
 
   test('leaves no secret in the vault of what it forgot', async () => {

@@ -121,6 +121,11 @@ export class AccessLog {
     return this.#parts.ledgers[0].vkey
   }
 
+  /** The log of this name, for whoever checks it entry by entry: the newest epoch, or an earlier one. */
+  ledger(log: string): Ledger | undefined {
+    return this.#parts.ledgers.find((ledger) => ledger.log === log)
+  }
+
   /**
    * Resolves once the access is durable: only then may a row leave. Rejects with `UnavailableError` if it can't be. What it
    * answers is called when the answer is made, and doesn't keep it waiting.
@@ -135,24 +140,29 @@ export class AccessLog {
       ...access,
     }))
     return (status, rows, counted) => {
-      const ending = this.#end(id, status, rows, counted).catch((error: Error) => {
-        // The answer is on its way, and that it was asked for is recorded: what is lost is how much it was.
-        this.#parts.warn(`the access ${id} is recorded without its rows: ${error.message}`)
-      })
-      this.#ending.add(ending)
-      void ending.then(() => this.#ending.delete(ending))
+      const end = (count: number) => {
+        counted(count)
+        this.#follow(id, this.#end(id, status, count))
+      }
+      // One that is still being streamed keeps nobody waiting who asks what is recorded.
+      if (typeof rows === 'number') end(rows)
+      else rows.then(end, (error) => this.#warn(id, error))
     }
   }
 
-  async #end(
-    id: string,
-    status: number,
-    answered: number | Promise<number>,
-    counted: (rows: number) => void,
-  ): Promise<void> {
-    const rows = await answered
-    counted(rows)
-    await this.#append(this.#parts.blind.access(id, 'end'), null, (at) => ({ step: 'end', id, at, status, rows }))
+  #follow(id: string, written: Promise<void>): void {
+    const ending = written.catch((error) => this.#warn(id, error))
+    this.#ending.add(ending)
+    void ending.then(() => this.#ending.delete(ending))
+  }
+
+  /** The answer is on its way, and that it was asked for is recorded: what is lost is how much it was. */
+  #warn(id: string, error: Error): void {
+    this.#parts.warn(`the access ${id} is recorded without its rows: ${error.message}`)
+  }
+
+  #end(id: string, status: number, rows: number): Promise<void> {
+    return this.#append(this.#parts.blind.access(id, 'end'), null, (at) => ({ step: 'end', id, at, status, rows }))
   }
 
   async #append(key: Uint8Array, subject: Uint8Array | null, bodyAt: (at: string) => Start | End): Promise<void> {
@@ -169,7 +179,7 @@ export class AccessLog {
     }
   }
 
-  /** Resolves when every access that was answered so far has its rows recorded, or never will. */
+  /** Resolves when the rows of every access that is answered are recorded, or never will be. */
   async settled(): Promise<void> {
     await Promise.all(this.#ending)
   }

@@ -520,8 +520,8 @@ export class Ledger {
     for (let from = 0; from < this.#head.size; from += WALK_STEP) {
       const rows = await store.entries(from, Math.min(from + WALK_STEP, this.#head.size))
       for (const [i, row] of rows.entries()) {
-        // A tombstone has one sealed body, a consent two parts: the vault is asked for the few that may be one.
-        if (row.sealed.length !== 1) continue
+        // The vault is asked for the few that are one.
+        if (!this.#sealer.isTombstone(row)) continue
         const tombstone = this.#sealer.openTombstone(from + i, row, await store.vaultRow(from + i))
         if (tombstone) found.push(tombstone)
       }

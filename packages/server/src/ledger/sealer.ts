@@ -151,13 +151,21 @@ export class Sealer {
     }
   }
 
+  isTombstone(row: EntryRow): boolean {
+    return row.sealed.length === 1 && textOf(row).endsWith('"type":"tombstone","v":1}')
+  }
+
   /** Null for an entry that isn't a tombstone, or whose secret is lost with an older vault. */
   openTombstone(index: number, row: EntryRow, vault: VaultRow | null): OpenedTombstone | null {
-    const entry = textOf(row)
     const [body] = row.sealed
-    if (!body || !entry.endsWith('"type":"tombstone","v":1}') || !vault || vault.secrets.length === 0) return null
+    if (!body || !this.isTombstone(row) || !vault || vault.secrets.length === 0) return null
     const secret = this.#unwrap(index, vault.secrets)
-    return { index, entry, body: openSeal(body, secret, this.#associated('tombstone')) as Tombstone, secret }
+    return {
+      index,
+      entry: textOf(row),
+      body: openSeal(body, secret, this.#associated('tombstone')) as Tombstone,
+      secret,
+    }
   }
 
   /** Null for an entry that isn't an event, or was forgotten. */

@@ -1,5 +1,6 @@
 /** The log itself, for strangers: checkpoint, tiles and entry bundles (c2sp.org/tlog-tiles). */
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Ledger } from '../ledger/ledger.js'
 import { HASH_SIZE } from '../merkle/hash.js'
@@ -7,23 +8,27 @@ import { entryBundle, parseTilePath, partialWidth, TILE_WIDTH, tileCount } from 
 import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { Refusal } from '../problem.js'
 import { problems, REFUSED } from './openapi.js'
-import { logOf, type Site, type Sites, servedHead } from './site.js'
+import { logOf, type Sites, servedHead } from './site.js'
 
-/** A site's name, and `.e2` and so on for its later epochs. */
+/** A site's name, `.access` for its access log, and `.e2` and so on for later epochs. */
 const logParam = z.strictObject({
-  site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(\.e\d{1,6})?$/, 'the name of a log'),
+  site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(\.access)?(\.e\d{1,6})?$/, 'the name of a log'),
 })
 
 /** A tile never changes. Of a private log it may be kept by whoever was let in, and by no proxy on the way. */
-const cacheControl = ({ publicLog }: Site) => `${publicLog ? 'public' : 'private'}, max-age=31536000, immutable`
+const cacheControl = (isPublic: boolean) => `${isPublic ? 'public' : 'private'}, max-age=31536000, immutable`
 
 export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): void {
-  const readPrivate = door('audit:read', (c) => logOf(sites, c.req.param('site') ?? '').site.name)
+  const named = (c: Context) => logOf(sites, c.req.param('site') ?? '')
+  const readRecords = door('audit:read', (c) => named(c).site.name)
+  const readAccesses = door('access:read', (c) => named(c).site.name)
 
-  /** Public logs are anybody's; a private one needs a key of that very site. */
-  const allowed = createMiddleware<KeyEnv>(async (c, next) =>
-    logOf(sites, c.req.param('site') ?? '').site.publicLog ? next() : readPrivate(c, next),
-  )
+  /** Public logs are anybody's; a private one needs a key of that very site, and an access log is never public. */
+  const allowed = createMiddleware<KeyEnv>(async (c, next) => {
+    const { site, isAccess } = named(c)
+    if (isAccess) return readAccesses(c, next)
+    return site.publicLog ? next() : readRecords(c, next)
+  })
 
   const describe = (path: string, summary: string, contentType: string, params: z.ZodObject) =>
     app.openAPIRegistry.registerPath({
@@ -40,7 +45,7 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): v
 
   describe('/log/{site}/checkpoint', 'The newest signed checkpoint', 'text/plain', logParam)
   app.get('/log/:site/checkpoint', allowed, async (c) => {
-    const { site, ledger } = logOf(sites, c.req.param('site'))
+    const { site, ledger } = named(c)
     return c.body((await servedHead(site, ledger)).checkpoint, 200, {
       'content-type': 'text/plain; charset=utf-8',
       'cache-control': 'no-store',
@@ -50,11 +55,14 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): v
   const tileParam = logParam.extend({ path: z.string().openapi({ example: '0/000.p/3' }) })
   describe('/log/{site}/tile/{path}', 'A tile of hashes, or a bundle of entries', 'application/octet-stream', tileParam)
   app.get('/log/:site/tile/:path{.+}', allowed, async (c) => {
-    const { site, ledger } = logOf(sites, c.req.param('site'))
+    const { site, ledger, isAccess } = named(c)
     const tile = parseTilePath(`tile/${c.req.param('path')}`)
     const bytes = tile && (await tileBytes(ledger, tile.level, tile.n, tile.width))
     if (!bytes) throw new Refusal('not-found', 'no such tile in this log', { field: 'path' })
-    return c.body(bytes, 200, { 'content-type': 'application/octet-stream', 'cache-control': cacheControl(site) })
+    return c.body(bytes, 200, {
+      'content-type': 'application/octet-stream',
+      'cache-control': cacheControl(site.publicLog && !isAccess),
+    })
   })
 }
 

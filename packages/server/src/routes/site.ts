@@ -93,11 +93,12 @@ export async function provingHead({ publications }: Site, ledger: Ledger, size: 
   return cosigned && cosigned.size >= size && cosigned.size <= ledger.head.size ? cosigned : ledger.latest()
 }
 
-/** The log of this name, of whatever site, with its site; throws a `Refusal` (404) where there is none. */
-export function logOf(sites: Sites, name: string): { site: Site; ledger: Ledger } {
+/** The log of this name, of whatever site, with its site; throws a `Refusal` (404) where there is none. `isAccess`: an access log. */
+export function logOf(sites: Sites, name: string): { site: Site; ledger: Ledger; isAccess: boolean } {
   for (const site of sites.values()) {
-    const ledger = site.logs.get(name)
-    if (ledger) return { site, ledger }
+    const [records, accesses] = [site.logs.get(name), site.access.ledger(name)]
+    const ledger = records ?? accesses
+    if (ledger) return { site, ledger, isAccess: records === undefined }
   }
   throw new Refusal('not-found', 'no such log here', { field: 'site' })
 }
