@@ -1,15 +1,21 @@
+import { copyFileSync } from 'node:fs'
+import path from 'node:path'
 import { Hono } from 'hono'
 import { describe, expect, test } from 'vitest'
 import { decodeBase64 } from '../ledger/base64.js'
 import { openCheckpoint } from '../ledger/checkpoint.js'
-import { createMemoryEscrow } from '../ledger/escrow.js'
+import { createMemoryEscrow, openFileEscrow } from '../ledger/escrow.js'
 import { Ledger } from '../ledger/ledger.js'
 import { createSigner } from '../ledger/signer.js'
 import { TileEdge } from '../merkle/tile.js'
 import { leafHash } from '../merkle/tree.js'
 import { type Outside, realOutside } from '../outsiders.js'
 import { createMemoryStorage } from '../storage/memory.js'
+import { openPostgresStorage } from '../storage/postgres.js'
+import { openSqliteStorage } from '../storage/sqlite.js'
 import { type Storage, UnavailableError } from '../storage/storage.js'
+import { startPostgres } from '../storage/test-postgres.js'
+import { testFolder } from '../test-folder.js'
 import { PAGE_ORIGIN, SITE, testPolicy, testWorld } from '../testing.js'
 import { openBlinder } from '../vault/blind.js'
 import { createKeyring } from '../vault/keyring.js'
@@ -268,17 +274,30 @@ describe('the sweep', () => {
     await verifyStored()
   })
 
-  test('leaves no secret in the vault of what it forgot', async () => {
-    const { avow, clock, ask, quiet, stored } = await world()
-    await ask('/v1/audit/records')
-    await quiet()
-    clock.now += KEEP_MS
-    await avow.sweepAccessLogs()
-    const { log, entries } = await stored()
-    expect(entries).toHaveLength(2)
-    for (const index of entries.keys()) {
-      const row = await log.vaultRow(index)
-      expect([index, row?.secrets.length, row?.subject]).toEqual([index, 0, null])
+  test('leaves nothing in the vault of what it forgot, on a disk and after a restart, and an older vault is swept again', async () => {
+    const data = testFolder()
+    const [keys, escrow] = [[new Uint8Array(32).fill(3)], path.join(data, 'escrow')]
+    const escrowOf = (log: string) => openFileEscrow(escrow, log, 'node')
+    const open = async () => world({ storage: await openSqliteStorage(data), keys, escrowOf })
+    const first = await open()
+    await first.ask('/v1/audit/records')
+    await first.quiet()
+    await first.avow.close()
+    const vault = path.join(data, 'vault.db')
+    copyFileSync(vault, `${vault}.old`)
+    for (const isOlder of [false, true]) {
+      if (isOlder) copyFileSync(`${vault}.old`, vault)
+      const { avow, clock, storage, accesses, verifyStored } = await open()
+      clock.now += KEEP_MS
+      await avow.sweepAccessLogs()
+      const { log } = await storage.openLog(accessLogOf(SITE), null)
+      for (const index of [0, 1]) {
+        const row = await log.vaultRow(index)
+        expect([index, row?.secrets.length, row?.subject]).toEqual([index, 0, null])
+      }
+      expect((await accesses()).map(({ route }) => route)).not.toContain('GET /v1/audit/records')
+      await verifyStored()
+      await avow.close()
     }
   })
 
@@ -363,4 +382,26 @@ test('what is about all sites is in the access log of each, and what is about on
   const other = await ask('/v1/audit/access-log', admin, { 'avow-site': 'other' })
   expect((await other.json()).accesses[1]).toMatchObject({ route: 'GET /v1/admin/keys' })
   expect((await accesses())[1]).toMatchObject({ route: 'GET /v1/audit/access-log', who: { name: 'auditor' } })
+})
+
+test('nodes on PostgreSQL write one access log, and each reads what the others wrote', async () => {
+  const server = await startPostgres()
+  try {
+    const stores = await server.createStores()
+    const [one, two] = await Promise.all(
+      [1, 2].map(async () => world({ storage: await openPostgresStorage({ ...stores, warn: () => {} }) })),
+    )
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => (i % 2 ? one! : two!).ask('/v1/audit/records', (i % 2 ? one! : two!).key)),
+    )
+    await one!.quiet()
+    const seen = await two!.accesses('?route=GET%20/v1/audit/records')
+    expect(seen.map(({ rows, status }) => [rows, status])).toEqual(Array(20).fill([0, 200]))
+    expect(new Set(seen.map(({ who }) => who.id)).size).toBe(2)
+    await one!.quiet()
+    await one!.verifyStored()
+    for (const { avow } of [one!, two!]) await avow.close()
+  } finally {
+    await server.stop()
+  }
 })
