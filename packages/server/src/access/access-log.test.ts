@@ -20,7 +20,7 @@ import { PAGE_ORIGIN, SITE, testPolicy, testWorld } from '../testing.js'
 import { openBlinder } from '../vault/blind.js'
 import { createKeyring } from '../vault/keyring.js'
 import { verifyLog } from '../verify/log.js'
-import { AccessLog, accessLogOf, KEEP_MS, type LoggedAccess } from './access-log.js'
+import { AccessLog, type AccessLogParts, accessLogOf, KEEP_MS, type LoggedAccess } from './access-log.js'
 
 const DAY_MS = 86_400_000
 
@@ -59,6 +59,28 @@ async function world(options: Parameters<typeof testWorld>[0] = {}) {
     expect(Buffer.from(TileEdge.restore(0, () => null).append(leaves).root)).toEqual(Buffer.from(root))
   }
   return { ...made, avow, clock, reader, ask, page, accesses, stored, quiet, verifyStored }
+}
+
+/** An access log without a server around it. */
+async function alone(more: Partial<AccessLogParts> = {}) {
+  const storage = createMemoryStorage()
+  const warned: string[] = []
+  const { log: store } = await storage.openLog('shop.access', 'shop.example/shop.access')
+  const signer = createSigner('shop.example/shop.access', new Uint8Array(32).fill(9))
+  const keyring = createKeyring([new Uint8Array(32).fill(3)])
+  const warn = (line: string) => warned.push(line)
+  const now = () => Date.parse('2026-11-23T10:00:00Z')
+  const ledger = await Ledger.open({
+    log: 'shop.access',
+    store,
+    signer,
+    keyring,
+    escrow: createMemoryEscrow(),
+    now,
+    warn,
+  })
+  const blind = await openBlinder(storage, SITE, keyring)
+  return { warned, log: new AccessLog({ ledgers: [ledger], blind, now, warn, ...more }) }
 }
 
 describe('the access log', () => {
@@ -105,9 +127,11 @@ describe('the access log', () => {
     await ask(`/v1/audit/subjects/${subject}`)
     await ask(`/v1/audit/records/${id}`)
     await ask('/v1/audit/records?action=jane@example.org&limit=1', undefined, { 'avow-subject-account': 'jane' })
+    await ask('/v1/audit/records?jane=1&jane@example.org=2&__proto__=3&limit=jane@example.org')
     const all = await accesses()
     const text = JSON.stringify([all, (await stored()).entries])
-    for (const personal of [subject, id, 'jane']) expect(text).not.toContain(personal)
+    expect(all[1]?.filters).toMatchObject({ other: expect.stringMatching(/^[\w-]{22}$/) })
+    for (const personal of [subject, id, 'jane@', ':"jane']) expect(text).not.toContain(personal)
     // Who asks that has asked about her, too.
     const [own, about, ...rest] = await accesses(`?subject=${subject}`)
     expect([own?.route, rest]).toEqual(['GET /v1/audit/access-log', []])
@@ -216,16 +240,7 @@ describe('the access log', () => {
   })
 
   test('of an answer that is still being streamed is readable meanwhile, and gets its rows when the last has left', async () => {
-    const { avow, clock, storage } = await world()
-    const warned: string[] = []
-    const { log: store } = await storage.openLog('streamed', 'shop.example/streamed')
-    const signer = createSigner('shop.example/streamed', new Uint8Array(32).fill(9))
-    const keyring = createKeyring([new Uint8Array(32).fill(3)])
-    const now = () => clock.now
-    const parts = { log: 'streamed', store, signer, keyring, escrow: createMemoryEscrow(), now, warn: () => {} }
-    const blind = await openBlinder(storage, SITE, keyring)
-    const warn = (line: string) => warned.push(line)
-    const log = new AccessLog({ ledgers: [await Ledger.open(parts)], blind, now, warn })
+    const { log, warned } = await alone()
     const who = { kind: 'key', id: 'key_x', name: 'x' } as const
     const begin = () => log.begin({ who, route: 'GET /v1/audit/export', filters: {}, reason: null })
     let leave = (_: number) => {}
@@ -236,7 +251,22 @@ describe('the access log', () => {
     leave(12_345)
     await expect.poll(rows).toEqual([null, 12_345])
     expect(warned).toEqual([expect.stringMatching(/recorded without its rows: the reader went away/)])
-    await avow.close()
+  })
+
+  test('is looked through a little at a time where what is asked for is rare, and all of it is found', async () => {
+    const { log } = await alone({ lookLimit: 10 })
+    const who = { kind: 'key', id: 'key_x', name: 'x' } as const
+    for (let i = 0; i < 50; i++)
+      await log.begin({ who, route: i % 20 === 0 ? 'GET /rare' : 'GET /often', filters: {}, reason: null })
+    const sizes: number[] = []
+    let before: Parameters<AccessLog['list']>[0]['before']
+    do {
+      const { accesses, next } = await log.list({ route: 'GET /rare', limit: 9, before })
+      sizes.push(accesses.length)
+      before = next ?? undefined
+    } while (before !== undefined)
+    expect(sizes).toEqual([1, 0, 1, 0, 1, 0])
+    await expect(log.list({ limit: 1, before: { log: 'other', index: 3 } })).rejects.toThrow(/cursor: expected/)
   })
 
   test('verifies from its first entry to its last, and is not the log of the records', async () => {

@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { type Draft, ForkError, type Ledger, type OpenedEvent } from '../ledger/ledger.js'
+import { InputError } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
 import type { Blinder } from '../vault/blind.js'
 import { askedSubject } from './asked.js'
@@ -96,6 +97,8 @@ export interface AccessLogParts {
   readonly now: () => number
   /** Told what an operator must know. */
   readonly warn: (line: string) => void
+  /** Entries looked at for one page; fewer are for tests. */
+  readonly lookLimit?: number
 }
 
 export class AccessLog {
@@ -192,6 +195,7 @@ export class AccessLog {
     await this.settled()
     const wanted = this.#matcher(query)
     const accesses: LoggedAccess[] = []
+    const { lookLimit = LOOK_LIMIT } = this.#parts
     let looked = 0
     for (const { ledger, before } of this.#from(query.before)) {
       const below = query.to === undefined ? before : Math.min(before, await this.#firstAt(ledger, query.to))
@@ -199,7 +203,7 @@ export class AccessLog {
         if (query.from !== undefined && Date.parse(start.at) < query.from) return { accesses, next: null }
         looked++
         if (wanted(start)) accesses.push(await this.#whole(ledger, start))
-        if (accesses.length === query.limit || looked === LOOK_LIMIT)
+        if (accesses.length === query.limit || looked === lookLimit)
           return { accesses, next: { log: ledger.log, index: start.index } }
       }
     }
@@ -218,7 +222,8 @@ export class AccessLog {
   #from(place: AccessPlace | undefined): { ledger: Ledger; before: number }[] {
     const { ledgers } = this.#parts
     const start = place === undefined ? 0 : ledgers.findIndex(({ log }) => log === place.log)
-    return ledgers.slice(Math.max(start, 0)).map((ledger, i) => ({
+    if (start < 0) throw new InputError('cursor', 'the cursor of an earlier page of this log')
+    return ledgers.slice(start).map((ledger, i) => ({
       ledger,
       before: i === 0 && place !== undefined ? place.index : Number.MAX_SAFE_INTEGER,
     }))

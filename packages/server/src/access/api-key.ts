@@ -19,6 +19,13 @@ export const OVERLAP_LIMIT_MS = 30 * 86_400_000
 const checksumOf = (body: string) => createHash('sha256').update(body).digest('base64url').slice(0, CHECKSUM_LENGTH)
 const hashOf = (secret: string) => createHash('sha256').update(secret).digest()
 
+/** Names and reasons are short, and stand on one line wherever they are shown. */
+export const NAME_LIMIT = 100
+export const REASON_LIMIT = 200
+
+export const isLine = (text: string, limit: number): boolean =>
+  text.trim().length > 0 && text.length <= limit && !/[\p{Cc}\p{Cs}]/u.test(text)
+
 /** A fresh secret. */
 function createSecret(env: string): string {
   const body = `avow_${env}_${randomBytes(RANDOM_LENGTH).toString('base64url').slice(0, RANDOM_LENGTH)}`

@@ -11,6 +11,12 @@ const CLEAR = new Set(
 /** And nothing but such a value: under a name that is kept in clear somebody may send what they like. */
 const PLAIN = /^[\w.:/+-]{1,64}$/
 
+/** As every name is that a route knows. */
+const NAME = /^[A-Za-z]{1,24}$/
+
+/** More than any route has; what goes beyond is refused by the route anyway. */
+const FILTERS_LIMIT = 32
+
 /** Where the next page begins says nothing of what is asked for. */
 const PASSED_OVER = new Set(['cursor'])
 
@@ -20,7 +26,11 @@ export function asked(
   account: string | undefined,
   blind: Blinder,
 ): Record<string, string> {
-  const kept = named.flatMap(([name, value]) => (PASSED_OVER.has(name) ? [] : [[name, keep(name, value, blind)]]))
+  const told = named.filter(([name]) => !PASSED_OVER.has(name)).slice(0, FILTERS_LIMIT)
+  const kept = told.map(([name, value]) =>
+    // A name may be made up, too, and be somebody's.
+    NAME.test(name) ? [name, keep(name, value, blind)] : ['other', encode(blind.asked(name, value))],
+  )
   return {
     ...Object.fromEntries(kept),
     ...(account === undefined ? {} : { account: encode(blind.account(account)) }),

@@ -222,9 +222,10 @@ class ProviderKeys {
       this.#fetchedAt = now
       this.#failure = null
     } catch (error) {
-      // Told once, not with each token: the keys at hand are good for a while.
+      // Where there are no keys whoever asks is refused, and that is told there. Else this is all that is ever said, once.
       const { message } = error as Error
-      if (this.#failure === null) this.#world.warn(`the identity provider ${this.#issuer} can't be asked: ${message}`)
+      if (this.#failure === null && this.#keys !== null)
+        this.#world.warn(`the identity provider ${this.#issuer} can't be asked: ${message}`)
       this.#failure = message
     }
   }

@@ -49,6 +49,8 @@ test('what is wrong is named, and nothing is made', async () => {
     [['make'], /command: expected one of create, list, rotate, revoke/],
     [['create', '--name', 'x'], /--site/],
     [['create', '--site', SITE], /--name/],
+    [['create', '--site', SITE, '--name', 'two\nlines'], /--name/],
+    [['create', '--site', SITE, '--name', 'x', '--reason', ''], /--reason/],
     [['create', '--site', 'nobody', '--name', 'x'], /--site: expected a site that is served from here: shop/],
     [['create', '--site', `${SITE},nobody`, '--name', 'x'], /--site/],
     [['create', '--site', SITE, '--name', 'x', '--scopes', 'all'], /--scopes/],

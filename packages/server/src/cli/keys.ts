@@ -1,6 +1,14 @@
 /** `avow keys`: makes, lists, rotates and revokes API keys, while the server runs or not. */
 import { parseArgs } from 'node:util'
-import { createApiKey, createRotation, OVERLAP_LIMIT_MS, OVERLAP_MS } from '../access/api-key.js'
+import {
+  createApiKey,
+  createRotation,
+  isLine,
+  NAME_LIMIT,
+  OVERLAP_LIMIT_MS,
+  OVERLAP_MS,
+  REASON_LIMIT,
+} from '../access/api-key.js'
 import { SCOPES, type Scope } from '../access/caller.js'
 import { InputError } from '../problem.js'
 import type { ApiKeyRow, OpenedKeys } from '../storage/storage.js'
@@ -44,13 +52,16 @@ type Command = (values: Values, id: string | undefined, now: number) => (store: 
 const create: Command = (values, _, now) => {
   if (!values.site)
     throw new InputError('--site', 'the site the key is for, several with commas between them, or "*" for all')
-  if (!values.name) throw new InputError('--name', 'who will hold the key')
+  if (!isLine(values.name ?? '', NAME_LIMIT))
+    throw new InputError('--name', `who will hold the key, up to ${NAME_LIMIT} characters on one line`)
+  if (values.reason !== undefined && !isLine(values.reason, REASON_LIMIT))
+    throw new InputError('--reason', `up to ${REASON_LIMIT} characters on one line`)
   const scopes = (values.scopes ?? '').split(',')
   if (!scopes.every((scope): scope is Scope => (SCOPES as readonly string[]).includes(scope)))
     throw new InputError('--scopes', `some of ${SCOPES.join(', ')}`)
   if (!/^[a-z]{1,12}$/.test(values.env ?? '')) throw new InputError('--env', 'up to 12 lower-case letters, "live"')
   const sites = values.site === '*' ? null : values.site.split(',')
-  const wanted = { name: values.name, sites, scopes, env: values.env ?? 'live', reason: values.reason ?? null }
+  const wanted = { name: values.name ?? '', sites, scopes, env: values.env ?? 'live', reason: values.reason ?? null }
   const { secret, row } = createApiKey({ ...wanted, expiresAt: parseDays(values.days, now) ?? null }, now)
   return async (store) => {
     const served = blindedSites(await store.vaultValues())

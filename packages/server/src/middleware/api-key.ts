@@ -6,7 +6,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { AccessLog } from '../access/access-log.js'
 import type { Alarms } from '../access/alarms.js'
-import { authenticateKey, unauthorized } from '../access/api-key.js'
+import { authenticateKey, isLine, REASON_LIMIT, unauthorized } from '../access/api-key.js'
 import { asked } from '../access/asked.js'
 import { type Caller, may, reaches, type Scope } from '../access/caller.js'
 import type { Tokens } from '../access/token.js'
@@ -30,9 +30,6 @@ export interface DoorParts {
   /** Unix milliseconds. */
   readonly now: () => number
 }
-
-/** Reasons are short: a number of a ticket, a sentence. */
-export const REASON_LIMIT = 200
 
 /**
  * Lets through who may do this. `about`: the site that the address names, or `all` for what is about no single one; left
@@ -129,12 +126,9 @@ function readReason(c: Context): string | null {
   const header = c.req.header('avow-reason')
   if (header === undefined) return null
   const reason = decoded(header).trim()
-  if (!isReason(reason)) throw new InputError('avow-reason', `1 to ${REASON_LIMIT} characters on one line`)
+  if (!isLine(reason, REASON_LIMIT)) throw new InputError('avow-reason', `1 to ${REASON_LIMIT} characters on one line`)
   return reason
 }
-
-export const isReason = (text: string): boolean =>
-  text.length > 0 && text.length <= REASON_LIMIT && !/[\p{Cc}\p{Cs}]/u.test(text)
 
 function decoded(header: string): string {
   try {

@@ -88,6 +88,7 @@ test('what is wrong with a key that is asked for is named, and none is made', as
   const wrong: [more: Record<string, unknown>, field: string][] = [
     [{ name: ' ' }, 'name'],
     [{ name: 'x'.repeat(101) }, 'name'],
+    [{ name: 'two\tcolumns' }, 'name'],
     [{ sites: [] }, 'sites'],
     [{ sites: ['*'] }, 'sites.0'],
     [{ sites: ['nobody'] }, 'sites'],

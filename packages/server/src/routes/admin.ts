@@ -1,8 +1,16 @@
 /** `/v1/admin/keys`: API keys, made and ended by who may administer them. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { createApiKey, createRotation, OVERLAP_LIMIT_MS, OVERLAP_MS } from '../access/api-key.js'
+import {
+  createApiKey,
+  createRotation,
+  isLine,
+  NAME_LIMIT,
+  OVERLAP_LIMIT_MS,
+  OVERLAP_MS,
+  REASON_LIMIT,
+} from '../access/api-key.js'
 import { administers, type Caller, type Grant, mayGrant, SCOPES, type Scope } from '../access/caller.js'
-import { type Door, isReason, type KeyEnv, REASON_LIMIT } from '../middleware/api-key.js'
+import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { readJson } from '../middleware/json-body.js'
 import { InputError, inputErrorOf, Refusal } from '../problem.js'
 import type { ApiKeyRow, KeyStore } from '../storage/storage.js'
@@ -15,16 +23,19 @@ const keyId = z.strictObject({ id: z.string().regex(/^key_[\w-]{12}$/, 'the id o
 
 const expiresAt = z.iso.datetime({ error: 'a time in UTC, 2026-11-23T10:00:00Z' }).nullable()
 
+const line = (limit: number) =>
+  z
+    .string()
+    .trim()
+    .refine((text) => isLine(text, limit), `1 to ${limit} characters on one line`)
+
 const newKey = z
   .strictObject({
-    name: z.string().trim().min(1).max(100).openapi({ description: 'who will hold it' }),
+    name: line(NAME_LIMIT).openapi({ description: 'who will hold it' }),
     sites: z.array(siteParam.shape.site).min(1).max(100).nullable().openapi({ description: 'null for all' }),
     scopes: z.array(z.enum(SCOPES)).min(1),
     expiresAt: expiresAt.optional(),
-    reason: z
-      .string()
-      .trim()
-      .refine(isReason, `1 to ${REASON_LIMIT} characters on one line`)
+    reason: line(REASON_LIMIT)
       .nullable()
       .optional()
       .openapi({ description: 'why its holder asks, where a request has no Avow-Reason' }),

@@ -7,7 +7,7 @@ import { HASH_SIZE } from '../merkle/hash.js'
 import { entryBundle, parseTilePath, partialWidth, TILE_WIDTH, tileCount } from '../merkle/tile.js'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { Refusal } from '../problem.js'
-import { problems, REFUSED } from './openapi.js'
+import { problems, REFUSED, SECURITY } from './openapi.js'
 import { logOf, type Sites, servedHead } from './site.js'
 
 /** A site's name, `.access` for its access log, and `.e2` and so on for later epochs. */
@@ -36,6 +36,8 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): v
       path,
       tags: ['auditors'],
       summary,
+      // Of a public log anybody, of an access log nobody without a key.
+      security: [{}, ...SECURITY],
       request: { params },
       responses: {
         200: { description: 'as c2sp.org/tlog-tiles has it', content: { [contentType]: { schema: z.string() } } },
