@@ -107,7 +107,14 @@ async function servedLog() {
     warn: () => {},
   })
   const publication = publications.get('interop')!
-  const site = { name: 'interop', ledger, logs: new Map([['interop', ledger]]), publications, publicLog: true }
+  const site = {
+    name: 'interop',
+    ledger,
+    logs: new Map([['interop', ledger]]),
+    publications,
+    publicLog: true,
+    access: { ledger: () => undefined },
+  }
   const app = new OpenAPIHono<KeyEnv>()
   logRoutes(
     app,
