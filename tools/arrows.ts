@@ -289,6 +289,21 @@ export const rules: readonly Rule[] = [
     ],
   }),
   namedOnlyBy({
+    sentence: 'who may ask, and the log that they did, know nothing of consent, nor of HTTP',
+    target: ({ target }) =>
+      isPackage(target, 'hono') ||
+      isOneOf(
+        target,
+        ['consent', 'routes', 'middleware'].map((name) => `${server}/${name}/`),
+      ),
+    by: [],
+    within: [`${server}/access/`],
+    violations: [
+      { path: `${server}/access/access-log.ts`, text: `import { toRecord } from '../consent/record.js'` },
+      { path: `${server}/access/token.ts`, text: `import type { Context } from 'hono'` },
+    ],
+  }),
+  namedOnlyBy({
     sentence: 'the ledger knows nothing of consent',
     target: ({ target }) => isOneOf(target, [`${server}/consent/`]),
     by: [],

@@ -13,12 +13,13 @@ import { promisify } from 'node:util'
 import { serve } from '@hono/node-server'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { expect, test } from 'vitest'
+import { Alarms } from '../../packages/server/src/access/alarms.js'
 import { createMemoryEscrow } from '../../packages/server/src/ledger/escrow.js'
 import { createKeptCheckpoint } from '../../packages/server/src/ledger/kept-checkpoint.js'
 import { Ledger } from '../../packages/server/src/ledger/ledger.js'
 import { createSigner } from '../../packages/server/src/ledger/signer.js'
 import { TestWitness } from '../../packages/server/src/ledger/test-witness.js'
-import type { KeyEnv } from '../../packages/server/src/middleware/api-key.js'
+import { createDoor, type KeyEnv } from '../../packages/server/src/middleware/api-key.js'
 import { type Outside, startOutsiders } from '../../packages/server/src/outsiders.js'
 import { logRoutes } from '../../packages/server/src/routes/log.js'
 import type { Site } from '../../packages/server/src/routes/site.js'
@@ -106,9 +107,26 @@ async function servedLog() {
     warn: () => {},
   })
   const publication = publications.get('interop')!
-  const site = { name: 'interop', ledger, logs: new Map([['interop', ledger]]), publications, publicLog: true }
+  const site = {
+    name: 'interop',
+    ledger,
+    logs: new Map([['interop', ledger]]),
+    publications,
+    publicLog: true,
+    access: { ledger: () => undefined },
+  }
   const app = new OpenAPIHono<KeyEnv>()
-  logRoutes(app, new Map([['interop', site as unknown as Site]]), storage.keys, () => 1000)
+  logRoutes(
+    app,
+    new Map([['interop', site as unknown as Site]]),
+    createDoor({
+      sites: new Map(),
+      keys: storage.keys,
+      tokens: null,
+      alarms: new Alarms({}, () => {}),
+      now: () => 1000,
+    }),
+  )
   const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
   await new Promise<void>((resolve) => server.once('listening', () => resolve()))
   return {

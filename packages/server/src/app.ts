@@ -1,12 +1,16 @@
 /** The HTTP application: middleware, routes, and how every error is answered. Stores, keys and clock are handed in. */
 import { OpenAPIHono } from '@hono/zod-openapi'
+import type { Alarms } from './access/alarms.js'
+import type { Tokens } from './access/token.js'
 import { allowOrigins } from './middleware/allow-origins.js'
-import type { KeyEnv } from './middleware/api-key.js'
+import { createDoor, type KeyEnv } from './middleware/api-key.js'
 import { createCarry } from './middleware/carried-cookie.js'
 import { createClientAddress } from './middleware/client-address.js'
 import { rateLimit } from './middleware/rate-limit.js'
 import { inputErrorOf, notFound, problemAnswer } from './problem.js'
+import { accessRoutes } from './routes/access.js'
 import { activityRoutes } from './routes/activity.js'
+import { adminRoutes } from './routes/admin.js'
 import { auditRoutes } from './routes/audit.js'
 import { consentRoutes } from './routes/consents.js'
 import { docsRoutes } from './routes/docs.js'
@@ -22,6 +26,9 @@ import type { KeyStore } from './storage/storage.js'
 export interface AppParts {
   readonly sites: Sites
   readonly keys: KeyStore
+  /** Tokens of the company's own identity provider; null where there is none. */
+  readonly tokens: Tokens | null
+  readonly alarms: Alarms
   /** Whether the vault is still wrapped with this process's key. Rejects where the vault can't be asked. */
   readonly isKeyCurrent: () => Promise<boolean>
   readonly scripts: Scripts
@@ -74,6 +81,7 @@ export function createApp(parts: AppParts): App {
     app.use('/log/:site/checkpoint', limiter)
     return app
   }
+  const door = createDoor({ sites, keys, tokens: parts.tokens, alarms: parts.alarms, now })
   const carry = createCarry(parts.publicUrl)
   const addPublic = (app: OpenAPIHono<KeyEnv>) => {
     scriptRoutes(app, sites, scripts)
@@ -84,8 +92,10 @@ export function createApp(parts: AppParts): App {
     receiptRoutes(app, sites, now)
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
-    auditRoutes(app, sites, keys, now)
-    logRoutes(app, sites, keys, now)
+    auditRoutes(app, sites, door, now)
+    accessRoutes(app, sites, door)
+    adminRoutes(app, sites, keys, door, now)
+    logRoutes(app, sites, door)
     healthRoutes(app, sites, parts.isKeyCurrent)
     docsRoutes(app, parts.version)
   }

@@ -49,6 +49,33 @@ test('the keys of account tokens are read from beside the configuration, and a b
   )
 })
 
+test('the identity provider is checked with the rest, and a bad setting is named', () => {
+  const oidc = {
+    issuer: 'https://id.example',
+    audience: 'avow',
+    roleClaim: 'roles',
+    roles: { privacy: { scopes: ['audit:read'], sites: ['shop'] } },
+  }
+  expect(readConfig(configFile({ sites: [site], oidc }), ENV).oidc).toMatchObject({ ...oidc, requireMfa: false })
+  expect(readConfig(configFile({ sites: [site] }), ENV).oidc).toBeUndefined()
+  const wrong = { ...oidc, roles: { privacy: { scopes: ['audit:read'], sites: ['other'] } } }
+  expect(() => readConfig(configFile({ sites: [site], oidc: wrong }), ENV)).toThrow(
+    'oidc.roles.privacy.sites: expected some of shop',
+  )
+})
+
+test('alarms have limits unless they are off, and an address needs a secret', () => {
+  const read = (env: Record<string, string>) => readConfig(configFile({ sites: [site] }), { ...ENV, ...env })
+  expect(read({})).toMatchObject({ alarms: { rows: 10_000, refusals: 20, hours: null }, webhook: null })
+  expect(
+    read({ AVOW_ALARM_ROWS: 'off', AVOW_ALARM_REFUSALS: '5', AVOW_ALARM_HOURS: 'mon-fri 08:00-19:00 UTC' }).alarms,
+  ).toMatchObject({ rows: null, refusals: 5, hours: { days: [1, 2, 3, 4, 5], from: 480, to: 1140 } })
+  expect(() => read({ AVOW_ALARM_ROWS: '0' })).toThrow('AVOW_ALARM_ROWS')
+  expect(() => read({ AVOW_ALARM_REFUSALS: 'many' })).toThrow('AVOW_ALARM_REFUSALS')
+  expect(() => read({ AVOW_ALARM_HOURS: 'always' })).toThrow('AVOW_ALARM_HOURS')
+  expect(() => read({ AVOW_ALARM_URL: 'https://alarms.example' })).toThrow('AVOW_ALARM_SECRET')
+})
+
 test('a mistake in the configuration is named by its key', () => {
   expect(() => readConfig(configFile({ sites: [{ ...site, colour: 1 }] }), ENV)).toThrow('sites.0')
   expect(() => readConfig(configFile({ sites: [] }), ENV)).toThrow('sites')

@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
+import { type AlarmOptions, parseHours, REFUSALS_DEFAULT, ROWS_DEFAULT } from './access/alarms.js'
+import { type OidcOptions, parseOidc } from './access/token.js'
+import { parseWebhook, type WebhookTarget } from './access/webhook.js'
 import { type PageOptions, pageOptionFields } from './consent/page-options.js'
 import { type Policy, parsePolicy } from './consent/policy.js'
 import { type JwkSet, parseAccountKeys } from './middleware/account.js'
@@ -54,6 +57,15 @@ export interface Config {
    * none, and `open`.
    */
   readonly witnessing: Witnessing | null
+  /** `oidc` in the file: the company's own identity provider. Default none. */
+  readonly oidc?: OidcOptions | undefined
+  /**
+   * `AVOW_ALARM_ROWS`: rows to one caller within an hour, default 10000; `AVOW_ALARM_REFUSALS`: requests refused within five
+   * minutes, default 20; `off` for never. `AVOW_ALARM_HOURS`: `mon-fri 08:00-19:00 Europe/Paris`, default always.
+   */
+  readonly alarms: AlarmOptions
+  /** `AVOW_ALARM_URL`: where alarms are posted to, signed with `AVOW_ALARM_SECRET`. Default nowhere. */
+  readonly webhook: WebhookTarget | null
   readonly sites: readonly SiteOptions[]
 }
 
@@ -71,6 +83,21 @@ export function parseRateLimit(value: string | undefined): number | null {
   const limit = parseCount('AVOW_RATE_LIMIT', value, 120)
   if (limit === 0) throw new InputError('AVOW_RATE_LIMIT', 'a number above 0, or "off"')
   return limit
+}
+
+/** `AVOW_ALARM_ROWS`, `AVOW_ALARM_REFUSALS` and `AVOW_ALARM_HOURS`. Throws `InputError`. */
+export function readAlarms(env: Env): AlarmOptions {
+  const limit = (name: string, ifAbsent: number): number | null => {
+    if (env[name] === 'off') return null
+    const count = parseCount(name, env[name], ifAbsent)
+    if (count === 0) throw new InputError(name, 'a number above 0, or "off"')
+    return count
+  }
+  return {
+    rows: limit('AVOW_ALARM_ROWS', ROWS_DEFAULT),
+    refusals: limit('AVOW_ALARM_REFUSALS', REFUSALS_DEFAULT),
+    hours: env.AVOW_ALARM_HOURS ? parseHours('AVOW_ALARM_HOURS', env.AVOW_ALARM_HOURS) : null,
+  }
 }
 
 /** `PORT`. Throws `InputError`. */
@@ -148,7 +175,11 @@ const siteFile = z.strictObject({
   accountKeys: z.string().min(1).optional(),
   ...pageOptionFields,
 })
-const configFile = z.strictObject({ sites: z.array(siteFile).min(1) })
+const configFile = z.strictObject({
+  sites: z.array(siteFile).min(1),
+  // Checked with all else that it says, and by the same rules as where it is handed in.
+  oidc: z.unknown().optional(),
+})
 
 function readText(file: string): string {
   try {
@@ -199,6 +230,16 @@ export function readConfig(file: string, env: Env): Config {
     node: parseNode(env.AVOW_NODE, Boolean(env.AVOW_DATABASE)),
     anchor: env.AVOW_ANCHOR || null,
     witnessing: readWitnessing(env),
+    oidc:
+      parsed.data.oidc === undefined
+        ? undefined
+        : parseOidc(
+            `${file}: oidc`,
+            parsed.data.oidc,
+            parsed.data.sites.map(({ site }) => site),
+          ),
+    alarms: readAlarms(env),
+    webhook: parseWebhook(env.AVOW_ALARM_URL, env.AVOW_ALARM_SECRET),
     sites: parsed.data.sites.map(({ accountKeys, ...site }) => ({
       ...site,
       ...(accountKeys && { accountKeys: readAccountKeys(path.resolve(path.dirname(file), accountKeys)) }),

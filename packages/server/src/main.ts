@@ -3,17 +3,22 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { labels } from '@avow/sdk/labels'
 import type { Notice } from '@avow/sdk/wire'
+import { AccessLog, accessLogOf, type Sweep } from './access/access-log.js'
+import { type AlarmOptions, Alarms, describeAlarm } from './access/alarms.js'
+import { createApiKey, type NewKey } from './access/api-key.js'
+import { createTokens, type OidcOptions, parseOidc } from './access/token.js'
+import { createWebhook, type WebhookTarget } from './access/webhook.js'
 import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
 import { parsePageOptions, type SetPageOptions } from './consent/page-options.js'
 import { noticesOf, type Policy, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
-import { epochsOf, isUnbegun, openEpochs } from './ledger/epoch.js'
-import { type Escrow, escrowedLogs, openFileEscrow, originOf } from './ledger/escrow.js'
+import { encodeBase64 } from './ledger/base64.js'
+import { epochDraft, epochsOf, isUnbegun, nextEpoch, openEpochs } from './ledger/epoch.js'
+import { type Escrow, type EscrowedHead, escrowedLogs, openFileEscrow, originOf } from './ledger/escrow.js'
 import { createKeptCheckpoint, openKeptCheckpoint } from './ledger/kept-checkpoint.js'
-import type { Ledger } from './ledger/ledger.js'
+import { Ledger, type LedgerParts } from './ledger/ledger.js'
 import { createSigner } from './ledger/signer.js'
 import { type AccountKeys, parseAccountKeys } from './middleware/account.js'
-import { createApiKey, type Scope } from './middleware/api-key.js'
 import { type Outside, type Outsiders, realOutside, startOutsiders, type Witnessing } from './outsiders.js'
 import { InputError } from './problem.js'
 import { readScripts, type Scripts } from './routes/script.js'
@@ -46,6 +51,12 @@ export interface AvowOptions {
   readonly storage?: Storage
   /** Key-encryption keys of 32 bytes, the newest first: what wraps every secret of the vault. */
   readonly keys: readonly Uint8Array[]
+  /** The company's own identity provider, whose tokens open the private surface besides keys. */
+  readonly oidc?: OidcOptions | undefined
+  /** What of the private surface is worth a look; see `docs/operating.md`. */
+  readonly alarms?: AlarmOptions
+  /** Where alarms are sent besides the log; null for nowhere. */
+  readonly webhook?: WebhookTarget | null
   /** Folder for the escrow, outside the databases; several nodes share one. `escrow` in `data` by default. */
   readonly escrow?: string
   /** Names this process in the escrow; several nodes need names of their own. */
@@ -75,8 +86,10 @@ export interface Avow {
   vkey(site: string): string
   readonly keys: {
     /** Makes an API key and answers it; it can't be had again. */
-    create(wanted: { name: string; site: string; scopes: readonly Scope[]; expiresAt?: number | null }): Promise<string>
+    create(wanted: Omit<NewKey, 'sites'> & ({ readonly site: string } | Pick<NewKey, 'sites'>)): Promise<string>
   }
+  /** Forgets what the access logs have kept long enough, by site; `isDry`: only says what would go. Runs by itself once a day. */
+  sweepAccessLogs(isDry?: boolean): Promise<Record<string, Sweep>>
   /** Answers what is under way, then closes the stores. */
   close(): Promise<void>
 }
@@ -87,7 +100,9 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
   const storage = options.storage ?? (await openThreadedSqliteStorage(options.data))
   const outsiders: Outsiders[] = []
   const escrows: Escrow[] = []
+  const closing: (() => Promise<void>)[] = []
   const close = async () => {
+    await Promise.all(closing.map((end) => end()))
     await Promise.all(outsiders.map((held) => held.close()))
     for (const escrow of escrows) escrow.close()
     await storage.close()
@@ -97,6 +112,17 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       throw new InputError('publicUrl', 'an http(s) address, path included: https://dash.example/_avow')
     // Every site, before anything is written for one of them.
     const wanted = options.sites.map((site) => checkSite(site, options.publicUrl))
+    const served = wanted.map(({ site }) => site)
+    const oidc = options.oidc === undefined ? null : parseOidc('oidc', options.oidc, served)
+    const log = options.log ?? console.error
+    const tokens = oidc && createTokens(oidc, { ...(options.outside ?? realOutside), now, warn: log })
+    const webhook =
+      options.webhook && createWebhook(options.webhook, { ...(options.outside ?? realOutside), now, warn: log })
+    if (webhook) closing.push(() => webhook.close())
+    const alarms = new Alarms(options.alarms ?? {}, (alarm) => {
+      log(describeAlarm(alarm))
+      webhook?.send(alarm)
+    })
     const keyring = createKeyring(options.keys)
     // First of all: with the wrong key, or beside another vault, nothing may be written for any site.
     await openVault(storage, keyring)
@@ -109,6 +135,8 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
     const app = createApp({
       sites,
       keys: storage.keys,
+      tokens,
+      alarms,
       isKeyCurrent: async () => (await storage.currentKey()) === keyring.currentId,
       scripts: options.scripts ?? readScripts(),
       publicUrl: options.publicUrl,
@@ -118,7 +146,14 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       now,
       log: options.log ?? ((line) => console.error(line)),
     })
+    const sweepAccessLogs = async (isDry = false) => {
+      const swept: Record<string, Sweep> = {}
+      for (const [name, { access }] of sites) swept[name] = await access.sweep(isDry)
+      return swept
+    }
+    const sweeping = startSweeping(sweepAccessLogs, options)
     return {
+      sweepAccessLogs,
       app: app.all,
       publicApp: app.public,
       privateApp: app.private,
@@ -129,12 +164,15 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       },
       keys: {
         async create(wanted) {
-          const { token, row } = createApiKey(wanted, now())
+          const reached = 'site' in wanted ? [wanted.site] : wanted.sites
+          const { secret, row } = createApiKey({ ...wanted, sites: reached }, now())
           await storage.keys.add(row)
-          return token
+          return secret
         },
       },
       async close() {
+        await sweeping.stop()
+        await Promise.all([...sites.values()].map(({ access }) => access.settled()))
         await Promise.all([...sites.values()].map(({ ledger }) => ledger.settled()))
         await close()
       },
@@ -142,6 +180,34 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+const SWEEP_MS = 24 * 3_600_000
+
+/** At start, and a day after the last one ended. Nobody waits for it. */
+function startSweeping(
+  sweep: () => Promise<unknown>,
+  { outside = realOutside, log = console.error }: AvowOptions,
+): { stop(): Promise<void> } {
+  let cancel = () => {}
+  let isStopped = false
+  let running = Promise.resolve()
+  const run = () => {
+    running = sweep()
+      // The next one makes up for it.
+      .catch((error: Error) => log(`the access logs were not swept: ${error.message}`))
+      .then(() => {
+        if (!isStopped) cancel = outside.later(SWEEP_MS, run)
+      })
+  }
+  run()
+  return {
+    stop() {
+      isStopped = true
+      cancel()
+      return running
+    },
   }
 }
 
@@ -170,7 +236,8 @@ async function openSite(
 ): Promise<{ site: Site; outsiders: Outsiders }> {
   const { policy } = site
   const blind = await openBlinder(storage, site.site, keyring)
-  const logs = await openLogs(options, site.site, storage, keyring, escrows, now)
+  const opening: Opening = { options, site: site.site, storage, keyring, escrows, now, seedOf: onceOf(options) }
+  const logs = await openLogs(opening)
   const [ledger] = logs.values()
   if (!ledger) throw new Error(`no log of ${site.site} was opened`)
   const notices = noticesOf(policy, labels)
@@ -200,6 +267,7 @@ async function openSite(
       publicLog: site.publicLog,
       page: site.page,
       accountKeys: site.accountKeys,
+      access: await openAccessLog(opening, blind),
     },
     outsiders,
   }
@@ -214,28 +282,88 @@ async function due(ledger: Ledger, earlier: readonly Published[], policy: Policy
 const uniqueOf = (documents: readonly Published[]) =>
   documents.filter(({ hash }, i) => documents.findIndex((other) => other.hash === hash) === i)
 
-/** The site's logs, the newest epoch first; each one's escrow is added to `escrows`. */
-async function openLogs(
-  options: AvowOptions,
-  site: string,
-  storage: Storage,
-  keyring: Keyring,
-  escrows: Escrow[],
-  now: () => number,
-): Promise<Map<string, Ledger>> {
-  const seedOf = options.seedOf ?? ((name, isNew) => readSeed(seedFile(options.data, name), isNew))
+/** What opening the logs of a site takes. */
+interface Opening {
+  readonly options: AvowOptions
+  readonly site: string
+  readonly storage: Storage
+  readonly keyring: Keyring
+  /** Each log's escrow is added. */
+  readonly escrows: Escrow[]
+  readonly now: () => number
+  readonly seedOf: NonNullable<AvowOptions['seedOf']>
+}
+
+/** All logs of a site are signed with one seed, which is read, or made, for the first of them. */
+function onceOf({ seedOf, data }: AvowOptions): NonNullable<AvowOptions['seedOf']> {
+  let seed: Uint8Array | null = null
+  return (site, isNew) => {
+    seed ??= seedOf?.(site, isNew) ?? readSeed(seedFile(data, site), isNew)
+    return seed
+  }
+}
+
+/** The site's logs, the newest epoch first. */
+async function openLogs(opening: Opening): Promise<Map<string, Ledger>> {
+  const { ledgers } = await openEpochsOf(opening, opening.site)
+  if (isUnbegun(ledgers)) {
+    throw new Error(
+      `the log ${ledgers[0]?.log} was made and never begun: stop every server and run \`avow recover --new-epoch --site ${opening.site}\` again, which finishes it`,
+    )
+  }
+  return new Map(ledgers.map((ledger) => [ledger.log, ledger]))
+}
+
+/**
+ * The site's access log. An older copy of it goes on as a new epoch by itself, for nobody outside holds anything of it: its
+ * first entry names the head that is missing, so that the gap can be seen for ever.
+ */
+async function openAccessLog(opening: Opening, blind: Blinder): Promise<AccessLog> {
+  const { options, now } = opening
+  const warn = options.log ?? console.error
+  const { ledgers, open, escrowed } = await openEpochsOf(opening, accessLogOf(opening.site))
+  const [newest, before] = ledgers
+  if (newest && newest.fork !== null) {
+    const next = nextEpoch(
+      accessLogOf(opening.site),
+      ledgers.map(({ log }) => log),
+    )
+    ledgers.unshift(await Ledger.open({ ...(await open(next)), earlier: [...ledgers] }))
+    await beginEpoch(ledgers[0]!, newest, escrowed(newest.log))
+    warn(`the access log of ${opening.site} goes on as ${next}: an older copy of ${newest.log} took its place`)
+  } else if (newest && before && isUnbegun(ledgers)) await beginEpoch(newest, before, escrowed(before.log))
+  return new AccessLog({ ledgers: ledgers as [Ledger, ...Ledger[]], blind, now, warn })
+}
+
+/** Its first entry names the last head of the one before that anybody was given. */
+async function beginEpoch(ledger: Ledger, { origin, head }: Ledger, escrowed: EscrowedHead | null): Promise<void> {
+  const { size, root } = escrowed && escrowed.size > head.size ? escrowed : { ...head, root: encodeBase64(head.root) }
+  await ledger.append(epochDraft({ origin, size, root }))
+}
+
+/** The logs of this name, the newest epoch first, and what opens another. */
+async function openEpochsOf(
+  { options, site, storage, keyring, escrows, now, seedOf }: Opening,
+  base: string,
+): Promise<{
+  ledgers: Ledger[]
+  open: (log: string) => Promise<Omit<LedgerParts, 'earlier'>>
+  escrowed: (log: string) => EscrowedHead | null
+}> {
   const warn = options.log ?? console.error
   const stored = await storage.logs()
-  const names = epochsOf(site, [...stored, ...(options.escrowOf ? [] : escrowedLogs(escrowFolder(options)))])
-  // All of them first: where one is damaged, no log is touched.
+  const names = epochsOf(base, [...stored, ...(options.escrowOf ? [] : escrowedLogs(escrowFolder(options)))])
   const opened = new Map<string, Escrow>()
-  for (const log of names) {
+  const hold = (log: string): Escrow => {
     const escrow = options.escrowOf?.(log) ?? openHeldEscrow(escrowFolder(options), log, nodeName(options))
     escrows.push(escrow)
     opened.set(log, escrow)
+    return escrow
   }
-  const ledgers = await openEpochs(names, async (log) => {
-    const escrow = opened.get(log)!
+  // All of them first: where one is damaged, no log is touched.
+  for (const log of names) hold(log)
+  const open = async (log: string) => {
+    const escrow = opened.get(log) ?? hold(log)
     const escrowed = escrow.highest()
     const { origin, log: store } = stored.includes(log)
       ? await storage.openLog(log, options.origin ? originFor(log, options.origin) : null)
@@ -246,13 +374,8 @@ async function openLogs(
     const signer = createSigner(origin, seed)
     await requireSigningKey(storage, site, signer, head.checkpoint || (escrowed?.checkpoint ?? ''))
     return { log, store, signer, keyring, escrow, now, warn, ...limit }
-  })
-  if (isUnbegun(ledgers)) {
-    throw new Error(
-      `the log ${names[0]} was made and never begun: stop every server and run \`avow recover --new-epoch --site ${site}\` again, which finishes it`,
-    )
   }
-  return new Map(ledgers.map((ledger) => [ledger.log, ledger]))
+  return { ledgers: await openEpochs(names, open), open, escrowed: (log) => opened.get(log)?.highest() ?? null }
 }
 
 /** The log's escrow, held: two nodes of one name would write over each other's heads in it. */

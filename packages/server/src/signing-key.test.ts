@@ -17,7 +17,7 @@ function nodes() {
   const start = (data: string) =>
     testWorld({
       storage,
-      escrowOf: () => escrow,
+      escrowOf: (log) => (log === SITE ? escrow : createMemoryEscrow()),
       seedOf: (site, isNew) => readSeed(seedFile(data, site), isNew),
     })
   return { storage, escrow, seeds, start }
@@ -53,7 +53,10 @@ test('no new seed is made where only the escrow still knows that something was s
   const first = seeds()
   await (await start(first)).consent()
   const other = seeds()
-  const lost = testWorld({ escrowOf: () => escrow, seedOf: (site, isNew) => readSeed(seedFile(other, site), isNew) })
+  const lost = testWorld({
+    escrowOf: (log) => (log === SITE ? escrow : createMemoryEscrow()),
+    seedOf: (site, isNew) => readSeed(seedFile(other, site), isNew),
+  })
   await expect(lost).rejects.toThrow(/shop\.seed is missing, and the log was signed with it.*from another node/)
   expect(existsSync(seedFile(other, SITE))).toBe(false)
 })

@@ -21,8 +21,10 @@ const PROGRAMS: Readonly<Record<string, (args: string[]) => Promise<number>>> = 
 const USAGE = `avow <command>
 
   serve --config avow.json                    answer pages and the privacy team
-  keys create --site SITE --name NAME [--scopes audit:read,audit:export]
+  keys create --site SITE --name NAME [--scopes audit:read,audit:export] [--days N] [--reason WHY]
                                               make an API key, shown once
+  keys list | rotate ID [--overlap-hours 24] | revoke ID
+                                              show all keys, replace a secret, end a key at once
   kek create FILE                             make the key that wraps the vault
   kek rotate FILE                             wrap everything with a new one, and destroy the old
   vault create                                make a new vault where the old one is lost for good

@@ -591,3 +591,73 @@ describe('the fork guard', () => {
     await verifyEverything(ledger)
   })
 })
+
+describe('events', () => {
+  const event = (key: string, body: object = { key }, subject: string | null = 'ann'): Draft => ({
+    key: bytesOf(key, 16),
+    fingerprint: bytesOf(key, 32),
+    compose: () => ({ kind: 'event', subject: subject === null ? null : bytesOf(subject, 16), body }),
+  })
+  const overdue = async (ledger: Ledger, below: number) => {
+    const found: number[] = []
+    for await (const { index, body } of ledger.overdueEvents(({ body }) => (body as { n: number }).n < below))
+      found.push((body as { n: number }).n === index ? index : -1)
+    return found
+  }
+
+  test('open to what was composed, are found by their subject, and are no consents', async () => {
+    const { ledger } = await testLedger()
+    await ledger.append(draft('a'))
+    await ledger.append(event('b'))
+    await ledger.append(event('c', { key: 'c' }, null))
+    expect(await ledger.openEvents([2, 0, 1])).toEqual([
+      { index: 2, body: { key: 'c' } },
+      { index: 1, body: { key: 'b' } },
+    ])
+    expect((await ledger.open([0, 1, 2])).map(({ index }) => index)).toEqual([0])
+    expect(await ledger.findSubject(bytesOf('ann', 16))).toEqual([0, 1])
+    expect(await ledger.recent(3, 9)).toEqual([1, 0])
+    expect(await ledger.tombstones()).toEqual([])
+    await verifyEverything(ledger)
+  })
+
+  test('are forgotten oldest first without a tombstone, whatever is asked for again, and the log still verifies', async () => {
+    const { ledger } = await testLedger()
+    for (let n = 0; n < 100; n++) await ledger.append(event(`event ${n}`, { n }))
+    for (const [below, from] of [
+      [40, 0],
+      [41, 40],
+      [41, 41],
+      [100, 41],
+    ] as const) {
+      const found = await overdue(ledger, below)
+      expect(found).toEqual(Array.from({ length: below - from }, (_, i) => from + i))
+      for (let twice = 0; twice < 2; twice++) await ledger.forgetEvents(found)
+      expect((await ledger.openEvents(Array.from({ length: 100 }, (_, i) => i))).map(({ index }) => index)).toEqual(
+        Array.from({ length: 100 - below }, (_, i) => below + i),
+      )
+    }
+    expect(ledger.head.size).toBe(100)
+    expect(await ledger.findSubject(bytesOf('ann', 16))).toEqual([])
+    await verifyEverything(ledger)
+  })
+
+  test('that an older vault lacks are not taken for what was forgotten', async () => {
+    const storage = createMemoryStorage()
+    const { log } = await storage.openLog('site', signer.name)
+    const { ledger } = await testLedger({ store: log })
+    for (let n = 0; n < 20; n++) await ledger.append(event(`event ${n}`, { n }))
+    const older = new Proxy(log, {
+      get: (target, name) =>
+        name === 'vaultRow'
+          ? async (index: number) => (index >= 10 ? null : target.vaultRow(index))
+          : name === 'isShared'
+            ? false
+            : Reflect.get(target, name).bind(target),
+    })
+    const { ledger: restored } = await testLedger({ store: older })
+    expect(await overdue(restored, 5)).toEqual([0, 1, 2, 3, 4])
+    await restored.forgetEvents([0, 1, 2, 3, 4])
+    expect(await overdue(restored, 5)).toEqual([])
+  })
+})

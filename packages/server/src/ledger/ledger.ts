@@ -23,10 +23,17 @@ import { Auditor } from './auditor.js'
 import { encodeBase64 } from './base64.js'
 import { formatCheckpoint, openCheckpoint } from './checkpoint.js'
 import type { Escrow, EscrowedTombstone } from './escrow.js'
-import { type Composed, type OpenedConsent, type OpenedTombstone, type Sealed, Sealer } from './sealer.js'
+import {
+  type Composed,
+  type OpenedConsent,
+  type OpenedEvent,
+  type OpenedTombstone,
+  type Sealed,
+  Sealer,
+} from './sealer.js'
 import type { Signer } from './signer.js'
 
-export type { Composed, OpenedConsent, OpenedTombstone } from './sealer.js'
+export type { Composed, OpenedConsent, OpenedEvent, OpenedTombstone } from './sealer.js'
 
 /** Entries in one commit. At 1,024 the commit is a small part of the cost of an entry; more would only delay answers. */
 const BATCH_LIMIT = 1024
@@ -513,8 +520,8 @@ export class Ledger {
     for (let from = 0; from < this.#head.size; from += WALK_STEP) {
       const rows = await store.entries(from, Math.min(from + WALK_STEP, this.#head.size))
       for (const [i, row] of rows.entries()) {
-        // A tombstone has one sealed body, a consent two parts: the vault is asked for the few that may be one.
-        if (row.sealed.length !== 1) continue
+        // The vault is asked for the few that are one.
+        if (!this.#sealer.isTombstone(row)) continue
         const tombstone = this.#sealer.openTombstone(from + i, row, await store.vaultRow(from + i))
         if (tombstone) found.push(tombstone)
       }
@@ -524,17 +531,61 @@ export class Ledger {
 
   /** The consent records at these indexes, in the same order; what holds none, or was erased whole, is left out. */
   async open(indexes: readonly number[]): Promise<OpenedConsent[]> {
+    return this.#openEach(indexes, (index, row, vault) => this.#sealer.openConsent(index, row, vault))
+  }
+
+  /** The events at these indexes, in the same order; what is none, or was forgotten, is left out. */
+  async openEvents(indexes: readonly number[]): Promise<OpenedEvent[]> {
+    return this.#openEach(indexes, (index, row, vault) => this.#sealer.openEvent(index, row, vault))
+  }
+
+  async #openEach<T>(
+    indexes: readonly number[],
+    open: (index: number, row: EntryRow, vault: VaultRow | null) => T | null,
+  ): Promise<T[]> {
     const { store } = this.#parts
     const openOne = async (index: number) => {
       const [[row], vault] = await Promise.all([store.entries(index, index + 1), store.vaultRow(index)])
-      return row ? this.#sealer.openConsent(index, row, vault) : null
+      return row ? open(index, row, vault) : null
     }
-    const opened: OpenedConsent[] = []
+    const opened: T[] = []
     for (let start = 0; start < indexes.length; start += OPEN_STEP) {
       const step = await Promise.all(indexes.slice(start, start + OPEN_STEP).map(openOne))
       opened.push(...step.filter((record) => record !== null))
     }
     return opened
+  }
+
+  /**
+   * The oldest events that were not forgotten, as long as they are `isOver`. For logs whose events go in the order they
+   * came: what was forgotten is a beginning of the log, so that looking for it doesn't walk all of it.
+   */
+  async *overdueEvents(isOver: (event: OpenedEvent) => boolean): AsyncGenerator<OpenedEvent> {
+    const { store } = this.#parts
+    const { size } = await this.latest()
+    let [from, end] = [0, size]
+    while (from < end) {
+      const middle = Math.floor((from + end) / 2)
+      // A row that is missing, of a vault older than its ledger, is among the newest.
+      if ((await store.vaultRow(middle))?.erased === 'erase') from = middle + 1
+      else end = middle
+    }
+    for (; from < size; from += OPEN_STEP) {
+      const step = Array.from({ length: Math.min(OPEN_STEP, size - from) }, (_, i) => from + i)
+      for (const event of await this.openEvents(step)) {
+        if (!isOver(event)) return
+        yield event
+      }
+    }
+  }
+
+  /**
+   * Forgets events, durably, and without tombstones: for a log whose events have a term that was known beforehand. The tree
+   * stays whole. An older vault brings them back until this is asked for again.
+   */
+  async forgetEvents(indexes: readonly number[]): Promise<void> {
+    const secrets = new Uint8Array(0)
+    await this.#parts.store.forget(indexes.map((index) => ({ index, grade: 'erase', secrets })))
   }
 
   /** What `append` would answer to a repetition; null if the key is not here. Rejects as `append` does. */

@@ -16,6 +16,8 @@ export type Composed =
     }
   | { readonly kind: 'document'; readonly document: Omit<DocumentRow, 'index'> }
   | { readonly kind: 'tombstone'; readonly body: Tombstone }
+  /** A step worth proving that is no consent. `subject`: what it is found by; null for what nobody looks for. */
+  | { readonly kind: 'event'; readonly subject: Uint8Array | null; readonly body: object }
   | { readonly kind: 'epoch'; readonly origin: string; readonly root: string; readonly size: number }
 
 /** What a tombstone says, sealed. */
@@ -47,6 +49,12 @@ export interface OpenedTombstone {
   readonly entry: string
   readonly body: Tombstone
   readonly secret: Uint8Array
+}
+
+/** An event that was not forgotten. */
+export interface OpenedEvent {
+  readonly index: number
+  readonly body: object
 }
 
 export class Sealer {
@@ -84,6 +92,12 @@ export class Sealer {
         const entry = encodeEntry({ type: 'tombstone', v: 1, body: commit('body', secret, composed.body) })
         const sealed = [seal('body', composed.body, secret, this.#associated('tombstone'))]
         return { row: { entry, sealed }, subject: null, account: null, secrets: [secret] }
+      }
+      case 'event': {
+        const secret = randomSecret()
+        const entry = encodeEntry({ type: 'event', v: 1, body: commit('body', secret, composed.body) })
+        const sealed = [seal('body', composed.body, secret, this.#associated('event'))]
+        return { row: { entry, sealed }, subject: composed.subject, account: null, secrets: [secret] }
       }
       case 'consent': {
         const { evidence, identity, subject, account } = composed
@@ -137,13 +151,28 @@ export class Sealer {
     }
   }
 
+  isTombstone(row: EntryRow): boolean {
+    return row.sealed.length === 1 && textOf(row).endsWith('"type":"tombstone","v":1}')
+  }
+
   /** Null for an entry that isn't a tombstone, or whose secret is lost with an older vault. */
   openTombstone(index: number, row: EntryRow, vault: VaultRow | null): OpenedTombstone | null {
-    const entry = textOf(row)
     const [body] = row.sealed
-    if (!body || !entry.endsWith('"type":"tombstone","v":1}') || !vault || vault.secrets.length === 0) return null
+    if (!body || !this.isTombstone(row) || !vault || vault.secrets.length === 0) return null
     const secret = this.#unwrap(index, vault.secrets)
-    return { index, entry, body: openSeal(body, secret, this.#associated('tombstone')) as Tombstone, secret }
+    return {
+      index,
+      entry: textOf(row),
+      body: openSeal(body, secret, this.#associated('tombstone')) as Tombstone,
+      secret,
+    }
+  }
+
+  /** Null for an entry that isn't an event, or was forgotten. */
+  openEvent(index: number, row: EntryRow, vault: VaultRow | null): OpenedEvent | null {
+    const [body] = row.sealed
+    if (!body || !textOf(row).endsWith('"type":"event","v":1}') || !vault || vault.secrets.length === 0) return null
+    return { index, body: openSeal(body, this.#unwrap(index, vault.secrets), this.#associated('event')) }
   }
 
   /** What the vault may keep of a record after an erasure: for *unlink* the evidence's secret, for *erase* nothing. */
@@ -159,7 +188,7 @@ export class Sealer {
   }
 
   /** Binds a ciphertext to its site and entry type (formats.md, Sealing). */
-  #associated(type: 'consent' | 'tombstone'): string {
+  #associated(type: 'consent' | 'tombstone' | 'event'): string {
     return `${this.#log}/${type}`
   }
 

@@ -3,10 +3,20 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { stateOf } from '../consent/state.js'
 import { decodeBase64url, encodeBase64, encodeBase64url } from '../ledger/base64.js'
 import type { Ledger } from '../ledger/ledger.js'
-import { type KeyEnv, requireKey } from '../middleware/api-key.js'
+import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { InputError, Refusal } from '../problem.js'
-import type { DocumentRow, KeyStore } from '../storage/storage.js'
-import { idParam, json, logSchema, problems, recordSchema, stateSchema, subjectParam } from './openapi.js'
+import type { DocumentRow } from '../storage/storage.js'
+import {
+  idParam,
+  json,
+  logSchema,
+  problems,
+  REFUSED,
+  recordSchema,
+  SECURITY,
+  stateSchema,
+  subjectParam,
+} from './openapi.js'
 import {
   findEntry,
   type LinkedRecord,
@@ -23,8 +33,8 @@ import {
 const PAGE_DEFAULT = 100
 const PAGE_LIMIT = 1000
 
-const refusals = problems('invalid-input', 'unauthorized', 'forbidden', 'not-found', 'rate-limited', 'unavailable')
-const security = [{ apiKey: [] }]
+const refusals = problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable')
+const security = SECURITY
 
 const secretsSchema = z.strictObject({ evidence: z.string(), identity: z.string() })
 
@@ -60,9 +70,9 @@ function parseCursor(cursor: string): number {
   return before
 }
 
-export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore, now: () => number): void {
-  const read = requireKey(keys, 'audit:read', now)
-  const exportEvidence = requireKey(keys, 'audit:export', now)
+export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, now: () => number): void {
+  const read = door('audit:read')
+  const exportEvidence = door('audit:export')
 
   const logOf = async (ledger: Ledger) => {
     const { size, checkpoint } = await ledger.latest()
@@ -95,6 +105,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
       const indexes = await ledger.recent(Math.min(before, log.size), limit)
       const records = (await openLinked(ledger, indexes)).map(recordOf)
       const last = indexes.at(-1)
+      c.set('rows', records.length)
       const next = last !== undefined && indexes.length === limit && last > 0 ? encodeCursor(last) : null
       return c.json({ records, next, log }, 200)
     },
@@ -166,6 +177,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
       const log = await logOf(site.ledger)
       const records = await recordsOf(site, subject)
       if (records.length === 0) throw new Refusal('not-found', 'no record of this subject', { field: 'subject' })
+      c.set('rows', records.length)
       return c.json({ subject, state: state(site, records), records: records.map(recordOf), log }, 200)
     },
   )
@@ -189,6 +201,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeySto
       const site = siteOf(sites, c.get('apiKey').site)
       const ledger = ledgerOf(site, c.req.valid('query').log)
       const bundle = await evidenceBundle(site, ledger, subject, now())
+      c.set('rows', bundle.records.length)
       c.header('content-disposition', `attachment; filename="evidence-${subject.slice(0, 12)}.json"`)
       return c.json(bundle, 200)
     },

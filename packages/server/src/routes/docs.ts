@@ -1,6 +1,7 @@
 /** The description of this API, and a page to read it, from this package alone. */
 import { readFileSync } from 'node:fs'
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { REASON_LIMIT } from '../access/api-key.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import { Refusal } from '../problem.js'
 import { type Asset, createAsset } from './asset.js'
@@ -17,11 +18,38 @@ const PAGE = `<!doctype html>
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'"
 
+interface Operation {
+  readonly security?: readonly object[]
+  parameters?: readonly object[]
+}
+
+/** What the door of the private surface reads of every request. */
+const DOOR_HEADERS = [
+  {
+    name: 'Avow-Site',
+    in: 'header',
+    description: 'the site that is asked about, for who reaches several',
+    schema: { type: 'string' },
+  },
+  {
+    name: 'Avow-Reason',
+    in: 'header',
+    description: 'why, for the access log; percent-encoded where it isn’t ASCII',
+    schema: { type: 'string', maxLength: REASON_LIMIT },
+  },
+]
+
 export function docsRoutes(app: OpenAPIHono<KeyEnv>, version: string): void {
   app.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'avow_<env>_<random><checksum>',
+  })
+  app.openAPIRegistry.registerComponent('securitySchemes', 'token', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'an access token of the company’s own identity provider, where the operator has set one',
   })
   app.get('/openapi.json', (c) => {
     const base = new URL(c.req.url).pathname.replace(/\/openapi\.json$/, '')
@@ -30,6 +58,10 @@ export function docsRoutes(app: OpenAPIHono<KeyEnv>, version: string): void {
       info: { title: 'Avow', version, description: 'Consent you can prove.', license: { name: 'MIT' } },
       servers: [{ url: base || '/' }],
     })
+    for (const operations of Object.values(document.paths ?? {}))
+      for (const operation of Object.values(operations) as Operation[])
+        if (operation.security?.some((one) => 'apiKey' in one))
+          operation.parameters = [...(operation.parameters ?? []), ...DOOR_HEADERS]
     return c.json(document)
   })
   app.get('/docs', (c) => c.html(PAGE, 200, { 'content-security-policy': CSP }))

@@ -1,35 +1,34 @@
 /** The log itself, for strangers: checkpoint, tiles and entry bundles (c2sp.org/tlog-tiles). */
 import { type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
 import type { Ledger } from '../ledger/ledger.js'
 import { HASH_SIZE } from '../merkle/hash.js'
 import { entryBundle, parseTilePath, partialWidth, TILE_WIDTH, tileCount } from '../merkle/tile.js'
-import { type KeyEnv, requireKey } from '../middleware/api-key.js'
+import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { Refusal } from '../problem.js'
-import type { KeyStore } from '../storage/storage.js'
-import { problems } from './openapi.js'
-import { logOf, type Site, type Sites, servedHead } from './site.js'
+import { problems, REFUSED, SECURITY } from './openapi.js'
+import { logOf, type Sites, servedHead } from './site.js'
 
-/** A site's name, and `.e2` and so on for its later epochs. */
+/** A site's name, `.access` for its access log, and `.e2` and so on for later epochs. */
 const logParam = z.strictObject({
-  site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(\.e\d{1,6})?$/, 'the name of a log'),
+  site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}(\.access)?(\.e\d{1,6})?$/, 'the name of a log'),
 })
 
 /** A tile never changes. Of a private log it may be kept by whoever was let in, and by no proxy on the way. */
-const cacheControl = ({ publicLog }: Site) => `${publicLog ? 'public' : 'private'}, max-age=31536000, immutable`
+const cacheControl = (isPublic: boolean) => `${isPublic ? 'public' : 'private'}, max-age=31536000, immutable`
 
-export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore, now: () => number): void {
-  const readPrivate = requireKey(keys, 'audit:read', now)
+export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): void {
+  const named = (c: Context) => logOf(sites, c.req.param('site') ?? '')
+  const readRecords = door('audit:read', (c) => named(c).site.name)
+  const readAccesses = door('access:read', (c) => named(c).site.name)
 
-  /** Public logs are anybody's; a private one needs a key of that very site. */
-  const allowed = async (c: Context): Promise<{ site: Site; ledger: Ledger }> => {
-    const { site, ledger } = logOf(sites, c.req.param('site') ?? '')
-    if (!site.publicLog) {
-      await readPrivate(c, async () => {})
-      if (c.get('apiKey').site !== site.name) throw new Refusal('forbidden', 'the key is for another site')
-    }
-    return { site, ledger }
-  }
+  /** Public logs are anybody's; a private one needs a key of that very site, and an access log is never public. */
+  const allowed = createMiddleware<KeyEnv>(async (c, next) => {
+    const { site, isAccess } = named(c)
+    if (isAccess) return readAccesses(c, next)
+    return site.publicLog ? next() : readRecords(c, next)
+  })
 
   const describe = (path: string, summary: string, contentType: string, params: z.ZodObject) =>
     app.openAPIRegistry.registerPath({
@@ -37,16 +36,18 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore
       path,
       tags: ['auditors'],
       summary,
+      // Of a public log anybody, of an access log nobody without a key.
+      security: [{}, ...SECURITY],
       request: { params },
       responses: {
         200: { description: 'as c2sp.org/tlog-tiles has it', content: { [contentType]: { schema: z.string() } } },
-        ...problems('invalid-input', 'not-found', 'unauthorized', 'forbidden', 'rate-limited'),
+        ...problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable'),
       },
     })
 
   describe('/log/{site}/checkpoint', 'The newest signed checkpoint', 'text/plain', logParam)
-  app.get('/log/:site/checkpoint', async (c) => {
-    const { site, ledger } = await allowed(c)
+  app.get('/log/:site/checkpoint', allowed, async (c) => {
+    const { site, ledger } = named(c)
     return c.body((await servedHead(site, ledger)).checkpoint, 200, {
       'content-type': 'text/plain; charset=utf-8',
       'cache-control': 'no-store',
@@ -55,12 +56,15 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, keys: KeyStore
 
   const tileParam = logParam.extend({ path: z.string().openapi({ example: '0/000.p/3' }) })
   describe('/log/{site}/tile/{path}', 'A tile of hashes, or a bundle of entries', 'application/octet-stream', tileParam)
-  app.get('/log/:site/tile/:path{.+}', async (c) => {
-    const { site, ledger } = await allowed(c)
+  app.get('/log/:site/tile/:path{.+}', allowed, async (c) => {
+    const { site, ledger, isAccess } = named(c)
     const tile = parseTilePath(`tile/${c.req.param('path')}`)
     const bytes = tile && (await tileBytes(ledger, tile.level, tile.n, tile.width))
     if (!bytes) throw new Refusal('not-found', 'no such tile in this log', { field: 'path' })
-    return c.body(bytes, 200, { 'content-type': 'application/octet-stream', 'cache-control': cacheControl(site) })
+    return c.body(bytes, 200, {
+      'content-type': 'application/octet-stream',
+      'cache-control': cacheControl(site.publicLog && !isAccess),
+    })
   })
 }
 

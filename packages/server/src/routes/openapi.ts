@@ -14,6 +14,20 @@ export const problemSchema = z
   })
   .openapi('Problem')
 
+/** How the private surface is opened. */
+export const SECURITY = [{ apiKey: [] }, { token: [] }]
+
+/** What the door of the private surface refuses with. */
+export const REFUSED = [
+  'unauthorized',
+  'key-expired',
+  'key-revoked',
+  'token-refused',
+  'mfa-required',
+  'forbidden',
+  'wrong-site',
+] as const satisfies ProblemCode[]
+
 /** The answers that say what went wrong, as every route gives them. */
 export function problems(...codes: ProblemCode[]) {
   const byStatus = new Map<number, ProblemCode[]>()

@@ -1,5 +1,6 @@
 /** A site as the routes know it: its ledger, its published policies, and what lies between the two. */
 
+import type { AccessLog } from '../access/access-log.js'
 import type { SetPageOptions } from '../consent/page-options.js'
 import type { PolicyBook } from '../consent/policy.js'
 import { type ConsentRecord, type Evidence, type Identity, toRecord } from '../consent/record.js'
@@ -28,6 +29,8 @@ export interface Site {
   readonly page: SetPageOptions
   /** What account tokens are signed with; null where there are no accounts. */
   readonly accountKeys: AccountKeys | null
+  /** Who asked the private surface for what. */
+  readonly access: AccessLog
 }
 
 export type Sites = ReadonlyMap<string, Site>
@@ -90,11 +93,12 @@ export async function provingHead({ publications }: Site, ledger: Ledger, size: 
   return cosigned && cosigned.size >= size && cosigned.size <= ledger.head.size ? cosigned : ledger.latest()
 }
 
-/** The log of this name, of whatever site, with its site; throws a `Refusal` (404) where there is none. */
-export function logOf(sites: Sites, name: string): { site: Site; ledger: Ledger } {
+/** The log of this name, of whatever site, with its site; throws a `Refusal` (404) where there is none. `isAccess`: an access log. */
+export function logOf(sites: Sites, name: string): { site: Site; ledger: Ledger; isAccess: boolean } {
   for (const site of sites.values()) {
-    const ledger = site.logs.get(name)
-    if (ledger) return { site, ledger }
+    const [records, accesses] = [site.logs.get(name), site.access.ledger(name)]
+    const ledger = records ?? accesses
+    if (ledger) return { site, ledger, isAccess: records === undefined }
   }
   throw new Refusal('not-found', 'no such log here', { field: 'site' })
 }

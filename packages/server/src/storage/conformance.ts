@@ -1,6 +1,6 @@
 /** The contract of `storage.ts` as tests, which every driver runs. */
 import { describe, expect, test } from 'vitest'
-import { type Batch, OriginError, type Standing, type Storage, UnavailableError } from './storage.js'
+import { type ApiKeyRow, type Batch, OriginError, type Standing, type Storage, UnavailableError } from './storage.js'
 
 /** How a driver is tried: opened anew, and opened again where it keeps anything. */
 export interface Driver {
@@ -342,22 +342,65 @@ export function conformance(name: string, driver: Driver): void {
       await storage.close()
     })
 
-    test('API keys are found by their hash alone', async () => {
+    const apiKey = (more: Partial<ApiKeyRow> = {}): ApiKeyRow => ({
+      id: 'key_1',
+      hash: bytes(32, 7),
+      name: 'ops',
+      sites: ['site', 'other'],
+      scopes: ['audit:read', 'admin'],
+      createdAt: 5,
+      expiresAt: 9,
+      revokedAt: null,
+      oldHash: null,
+      oldUntil: null,
+      reason: 'yearly audit',
+      usedOn: null,
+      ...more,
+    })
+
+    test('API keys are found by their hash or their id, whole, and listed in the order they were made', async () => {
       const storage = await driver.create()
-      const row = {
-        id: 'key_1',
-        hash: bytes(32, 7),
-        name: 'ops',
-        site: 'site',
-        scopes: ['audit:read', 'admin'],
-        createdAt: 5,
-        expiresAt: 9,
-        revokedAt: null,
-      }
-      await storage.keys.add(row)
-      expect((await storage.keys.find(bytes(32, 7)))?.scopes).toEqual(['audit:read', 'admin'])
-      expect(await storage.keys.find(bytes(32, 8))).toBeNull()
-      expect(await storage.keys.list()).toHaveLength(1)
+      const { keys } = storage
+      await keys.add(apiKey())
+      await keys.add(
+        apiKey({ id: 'key_2', hash: bytes(32, 9), createdAt: 6, sites: null, expiresAt: null, reason: null }),
+      )
+      const found = (await keys.find(bytes(32, 7)))!
+      same(found.hash, bytes(32, 7))
+      expect({ ...found, hash: null }).toEqual({ ...apiKey(), hash: null })
+      expect((await keys.get('key_2'))?.sites).toBeNull()
+      expect([await keys.find(bytes(32, 8)), await keys.get('key_3')]).toEqual([null, null])
+      expect((await keys.list()).map(({ id }) => id)).toEqual(['key_1', 'key_2'])
+      await storage.close()
+    })
+
+    test('a rotated key is found by both its secrets, the one before them stops, and a revoked one is not rotated', async () => {
+      const storage = await driver.create()
+      const { keys } = storage
+      await keys.add(apiKey())
+      const rotate = (fill: number) =>
+        keys.rotate('key_1', { hash: bytes(32, fill), expiresAt: null, oldUntil: 100 + fill })
+      expect(await rotate(1)).toBe(true)
+      const row = (await keys.find(bytes(32, 7)))!
+      expect([row.id, row.expiresAt, row.oldUntil]).toEqual(['key_1', null, 101])
+      same(row.oldHash, bytes(32, 7))
+      expect((await keys.find(bytes(32, 1)))?.id).toBe('key_1')
+      await rotate(2)
+      expect(await keys.find(bytes(32, 7))).toBeNull()
+      expect(await keys.revoke('key_1', 50)).toBe(true)
+      expect(await keys.revoke('key_1', 60)).toBe(true)
+      expect((await keys.get('key_1'))?.revokedAt).toBe(50)
+      expect([await rotate(3), await keys.revoke('key_9', 1)]).toEqual([false, false])
+      expect(await keys.find(bytes(32, 3))).toBeNull()
+      await storage.close()
+    })
+
+    test('the day a key was last used never moves back', async () => {
+      const storage = await driver.create()
+      await storage.keys.add(apiKey())
+      for (const day of ['2026-11-23', '2026-11-25', '2026-11-24']) await storage.keys.used('key_1', day)
+      await storage.keys.used('nobody', '2026-11-23')
+      expect((await storage.keys.get('key_1'))?.usedOn).toBe('2026-11-25')
       await storage.close()
     })
 

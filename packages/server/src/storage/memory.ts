@@ -136,12 +136,7 @@ class MemoryLog implements LogStore {
 export function createMemoryStorage(): Storage {
   const logs = new Map<string, { origin: string; log: MemoryLog }>()
   const values = new Map<string, Uint8Array>()
-  const keyRows: ApiKeyRow[] = []
-  const keys: KeyStore = {
-    add: async (row) => void keyRows.push(row),
-    find: async (hash) => keyRows.find((row) => hex(row.hash) === hex(hash)) ?? null,
-    list: async () => [...keyRows],
-  }
+  const keys = createMemoryKeys()
   let current: string | null = null
   return {
     names: { ledger: 'the ledger in memory', vault: 'the vault in memory' },
@@ -171,5 +166,27 @@ export function createMemoryStorage(): Storage {
       current = id
     },
     close: async () => {},
+  }
+}
+
+function createMemoryKeys(): KeyStore {
+  const rows = new Map<string, ApiKeyRow>()
+  const has = ({ hash, oldHash }: ApiKeyRow, wanted: string) =>
+    hex(hash) === wanted || (oldHash !== null && hex(oldHash) === wanted)
+  const change = (id: string, changeOf: (row: ApiKeyRow) => Partial<ApiKeyRow>) => {
+    const row = rows.get(id)
+    if (row) rows.set(id, { ...row, ...changeOf(row) })
+    return row !== undefined
+  }
+  return {
+    add: async (row) => void rows.set(row.id, row),
+    find: async (hash) => [...rows.values()].find((row) => has(row, hex(hash))) ?? null,
+    get: async (id) => rows.get(id) ?? null,
+    list: async () => [...rows.values()],
+    rotate: async (id, rotation) =>
+      rows.get(id)?.revokedAt === null && change(id, ({ hash }) => ({ ...rotation, oldHash: hash })),
+    revoke: async (id, at) => change(id, ({ revokedAt }) => ({ revokedAt: revokedAt ?? at })),
+    used: async (id, day) =>
+      void change(id, ({ usedOn }) => ({ usedOn: usedOn !== null && usedOn > day ? usedOn : day })),
   }
 }

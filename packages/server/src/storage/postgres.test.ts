@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createApiKey } from '../access/api-key.js'
 import { TileEdge } from '../merkle/tile.js'
 import { conformance } from './conformance.js'
 import { openPostgresKeys, openPostgresStorage } from './postgres.js'
@@ -386,6 +387,8 @@ describe('opening', () => {
     await storage.close()
     // As it was: the check and the index go with the column.
     await server.query(stores.vault, 'ALTER TABLE avow_vault DROP COLUMN account')
+    for (const column of ['old_hash', 'old_until', 'reason', 'used_on'])
+      await server.query(stores.vault, `ALTER TABLE avow_api_keys DROP COLUMN ${column}`)
     await server.query(stores.vault, 'UPDATE avow_vault_schema SET version = 2')
     const { storage: later, log: same } = await opened(stores)
     expect(await same.findSubject(bytesOf('subject 1', 16))).toEqual([1])
@@ -459,10 +462,10 @@ describe('opening', () => {
   test('keys can be made with the vault alone', async () => {
     const { storage, stores } = await opened()
     const beside = await openPostgresKeys(stores.vault)
-    const row = { id: 'k', hash: new Uint8Array(32), name: 'n', site: 's', scopes: ['admin'], createdAt: 0 }
-    await beside.keys.add({ ...row, expiresAt: null, revokedAt: null })
+    const { row } = createApiKey({ name: 'n', sites: ['s'], scopes: ['admin'] }, 0)
+    await beside.keys.add(row)
     await beside.close()
-    expect((await storage.keys.find(new Uint8Array(32)))?.createdAt).toBe(0)
+    expect((await storage.keys.find(row.hash))?.createdAt).toBe(0)
     await storage.close()
   })
 })

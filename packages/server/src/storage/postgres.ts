@@ -82,6 +82,8 @@ const VAULT_MIGRATIONS = [
   // and is carried out at the next start, by one that knows better.
   `ALTER TABLE avow_vault ADD COLUMN account BYTEA, ADD CHECK (account IS NULL OR erased IS NULL);
    CREATE INDEX avow_vault_account ON avow_vault (site_id, account, idx) WHERE account IS NOT NULL;`,
+  // Keys of several sites need nothing new: their names stand in `site`, parted by spaces.
+  `ALTER TABLE avow_api_keys ADD COLUMN old_hash BYTEA, ADD COLUMN old_until BIGINT, ADD COLUMN reason TEXT, ADD COLUMN used_on TEXT`,
 ]
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -464,18 +466,35 @@ class PostgresLog implements LogStore {
   }
 }
 
-const keyStore = (vault: Database): KeyStore => ({
-  async add(row) {
-    await vault.transaction((session) =>
-      session.run('INSERT INTO avow_api_keys VALUES ($1, $2, $3, $4, $5, $6, $7, $8)', fromKey(row)),
-    )
-  },
-  async find(hash) {
-    const [row] = await vault.rows<KeyColumns>('SELECT * FROM avow_api_keys WHERE hash = $1', [hash])
+const keyStore = (vault: Database): KeyStore => {
+  const one = async (where: string, value: unknown) => {
+    const [row] = await vault.rows<KeyColumns>(`SELECT * FROM avow_api_keys WHERE ${where}`, [value])
     return row ? toKey(row) : null
-  },
-  list: async () => (await vault.rows<KeyColumns>('SELECT * FROM avow_api_keys ORDER BY created_at, id')).map(toKey),
-})
+  }
+  const write = (text: string, values: readonly unknown[]) => vault.transaction((session) => session.run(text, values))
+  return {
+    async add(row) {
+      await write('INSERT INTO avow_api_keys VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)', fromKey(row))
+    },
+    find: (hash) => one('hash = $1 OR old_hash = $1', hash),
+    get: (id) => one('id = $1', id),
+    list: async () => (await vault.rows<KeyColumns>('SELECT * FROM avow_api_keys ORDER BY created_at, id')).map(toKey),
+    rotate: async (id, { hash, expiresAt, oldUntil }) =>
+      (await write(
+        `UPDATE avow_api_keys SET old_hash = hash, old_until = $2, hash = $3, expires_at = $4
+          WHERE id = $1 AND revoked_at IS NULL`,
+        [id, oldUntil, hash, expiresAt],
+      )) > 0,
+    revoke: async (id, at) =>
+      (await write('UPDATE avow_api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1', [id, at])) > 0,
+    async used(id, day) {
+      await write('UPDATE avow_api_keys SET used_on = $2 WHERE id = $1 AND (used_on IS NULL OR used_on < $2)', [
+        id,
+        day,
+      ])
+    },
+  }
+}
 
 export interface PostgresOptions extends OpenOptions {
   /** `postgres://…` of the ledger. */

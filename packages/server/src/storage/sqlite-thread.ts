@@ -14,6 +14,7 @@ import {
   LostVaultError,
   type OpenOptions,
   OriginError,
+  type Rotation,
   type Standing,
   type Storage,
   type StoreNames,
@@ -66,7 +67,11 @@ export function serve(port: MessagePort, folder: string, options: OpenOptions = 
     useKey: async (id: string, before: string | null) => (await storage()).useKey(id, before),
     addKey: async (row: ApiKeyRow) => (await storage()).keys.add(row),
     findKeyRow: async (hash: Uint8Array) => (await storage()).keys.find(hash),
+    getKey: async (id: string) => (await storage()).keys.get(id),
     listKeys: async () => (await storage()).keys.list(),
+    rotateKey: async (id: string, rotation: Rotation) => (await storage()).keys.rotate(id, rotation),
+    revokeKey: async (id: string, at: number) => (await storage()).keys.revoke(id, at),
+    usedKey: async (id: string, day: string) => (await storage()).keys.used(id, day),
     close: async () => (await storage()).close(),
     standing(handle: number, keys: Uint8Array, keySize: number, assumedSize: number) {
       const each = Array.from({ length: keys.length / keySize }, (_, i) =>
@@ -161,7 +166,11 @@ export async function connect(port: MessagePort, lost: Promise<Error>): Promise<
     keys: {
       add: (row) => call('addKey', [row]),
       find: (hash) => call('findKeyRow', [hash]),
+      get: (id) => call('getKey', [id]),
       list: () => call('listKeys', []),
+      rotate: (id, rotation) => call('rotateKey', [id, rotation]),
+      revoke: (id, at) => call('revokeKey', [id, at]),
+      used: (id, day) => call('usedKey', [id, day]),
     },
     logs: () => call('logs', []),
     async openLog(site, origin) {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, expect, test } from 'vitest'
+import { createApiKey } from '../access/api-key.js'
 import { conformance } from './conformance.js'
 import { openSqliteKeys, openSqliteStorage } from './sqlite.js'
 import { LockedError, type LogStore, type Storage, UnavailableError, type VaultRow } from './storage.js'
@@ -46,18 +47,10 @@ test('keys can be made while a server holds the ledger', async () => {
   const data = folder()
   const storage = await openSqliteStorage(data)
   const beside = await openSqliteKeys(data)
-  await beside.keys.add({
-    id: 'k',
-    hash: new Uint8Array(32),
-    name: 'n',
-    site: 's',
-    scopes: ['admin'],
-    createdAt: 0,
-    expiresAt: null,
-    revokedAt: null,
-  })
+  const { row } = createApiKey({ name: 'n', sites: ['s'], scopes: ['admin'] }, 0)
+  await beside.keys.add(row)
   beside.close()
-  expect(await storage.keys.find(new Uint8Array(32))).not.toBeNull()
+  expect(await storage.keys.find(row.hash)).not.toBeNull()
   await storage.close()
 })
 
@@ -132,6 +125,8 @@ test('a vault of before there were accounts is taken up as it is, and then finds
   await storage.close()
   const db = new Database(path.join(data, 'vault.db'))
   db.exec('ALTER TABLE vault DROP COLUMN account')
+  for (const column of ['old_hash', 'old_until', 'reason', 'used_on'])
+    db.exec(`ALTER TABLE api_keys DROP COLUMN ${column}`)
   db.pragma('user_version = 2')
   db.close()
   const again = await openSqliteStorage(data)

@@ -88,6 +88,11 @@ const VAULT_MIGRATIONS = [
    DROP INDEX vault_subject;`,
   // Found by the `Finder`, which has nothing to take over: of what was recorded before, nothing is an account's.
   'ALTER TABLE vault ADD COLUMN account BLOB',
+  // Keys of several sites need nothing new: their names stand in `site`, parted by spaces.
+  `ALTER TABLE api_keys ADD COLUMN old_hash BLOB;
+   ALTER TABLE api_keys ADD COLUMN old_until INTEGER;
+   ALTER TABLE api_keys ADD COLUMN reason TEXT;
+   ALTER TABLE api_keys ADD COLUMN used_on TEXT;`,
 ]
 
 /** How long a lock is waited for that another process holds: keys are made while the server runs. */
@@ -472,16 +477,27 @@ export class SqliteLog implements LogStore {
 }
 
 function keyStore(vault: Database.Database): KeyStore {
-  const add = vault.prepare('INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
-  const find = vault.prepare<[Uint8Array], KeyColumns>('SELECT * FROM api_keys WHERE hash = ?')
+  const add = vault.prepare('INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+  const find = vault.prepare<[Uint8Array, Uint8Array], KeyColumns>(
+    'SELECT * FROM api_keys WHERE hash = ? UNION ALL SELECT * FROM api_keys WHERE old_hash = ?',
+  )
+  const get = vault.prepare<[string], KeyColumns>('SELECT * FROM api_keys WHERE id = ?')
   const list = vault.prepare<[], KeyColumns>('SELECT * FROM api_keys ORDER BY created_at, id')
+  const rotate = vault.prepare(
+    'UPDATE api_keys SET old_hash = hash, old_until = ?, hash = ?, expires_at = ? WHERE id = ? AND revoked_at IS NULL',
+  )
+  const revoke = vault.prepare('UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?')
+  const used = vault.prepare('UPDATE api_keys SET used_on = ? WHERE id = ? AND (used_on IS NULL OR used_on < ?)')
+  const found = (row: KeyColumns | undefined) => (row ? toKey(row) : null)
   return {
     add: async (row) => void writing(() => add.run(...fromKey(row))),
-    find: async (hash) => {
-      const row = find.get(hash)
-      return row ? toKey(row) : null
-    },
+    find: async (hash) => found(find.get(hash, hash)),
+    get: async (id) => found(get.get(id)),
     list: async () => list.all().map(toKey),
+    rotate: async (id, { hash, expiresAt, oldUntil }) =>
+      writing(() => rotate.run(oldUntil, hash, expiresAt, id)).changes > 0,
+    revoke: async (id, at) => writing(() => revoke.run(at, id)).changes > 0,
+    used: async (id, day) => void writing(() => used.run(day, id, day)),
   }
 }
 

@@ -152,24 +152,49 @@ export interface LogStore {
   recent(before: number, limit: number): Promise<number[]>
 }
 
-/** A key to the audit API. The key itself is never stored, only its SHA-256. */
+/** A key to the private surface. No secret is ever stored, only its SHA-256. */
 export interface ApiKeyRow {
-  /** Public name of the key, safe to log. */
+  /** Public name of the key, safe to log; stays what it is when the secret is rotated. */
   readonly id: string
   readonly hash: Uint8Array
   readonly name: string
-  readonly site: string
+  /** The sites it reaches; null for all. */
+  readonly sites: readonly string[] | null
   readonly scopes: readonly string[]
-  /** Unix milliseconds. */
+  /** Unix milliseconds, as all times here. */
   readonly createdAt: number
   readonly expiresAt: number | null
   readonly revokedAt: number | null
+  /** The secret before the last rotation, and until when it still works; both null where there is none. */
+  readonly oldHash: Uint8Array | null
+  readonly oldUntil: number | null
+  /** Why its holder asks, where a request doesn't say. */
+  readonly reason: string | null
+  /** UTC day of the last use, `2026-11-23`; null before the first. */
+  readonly usedOn: string | null
 }
 
+/** A fresh secret in the place of one that works on for a while. */
+export interface Rotation {
+  readonly hash: Uint8Array
+  readonly expiresAt: number | null
+  readonly oldUntil: number
+}
+
+/** Changes are one step each, so that of two at once neither undoes the other: a key that was revoked stays so. */
 export interface KeyStore {
   add(row: ApiKeyRow): Promise<void>
+  /** The key that has this secret, or had it before its last rotation. */
   find(hash: Uint8Array): Promise<ApiKeyRow | null>
+  get(id: string): Promise<ApiKeyRow | null>
+  /** In the order they were made. */
   list(): Promise<ApiKeyRow[]>
+  /** The secret becomes the old one, and the one before it stops. False, nothing being changed, for a key that is revoked or unknown. */
+  rotate(id: string, rotation: Rotation): Promise<boolean>
+  /** Repeating it changes nothing. False for an unknown key. */
+  revoke(id: string, at: number): Promise<boolean>
+  /** Never moves back. */
+  used(id: string, day: string): Promise<void>
 }
 
 /** The API keys alone, without the logs. */

@@ -16,6 +16,12 @@ export interface Blinder {
   submission(id: string): Uint8Array
   /** Of a document's hash. */
   document(hash: string): Uint8Array
+  /** Of a step of an access to the private surface, whose id is a UUIDv7; in order of time as a submission's is. */
+  access(id: string, step: 'start' | 'end'): Uint8Array
+  /** Of who asked, by the id of the key or the subject of the token. */
+  accessor(id: string): Uint8Array
+  /** Of what was asked for by this name, where nobody need read it again. */
+  asked(name: string, value: string): Uint8Array
 }
 
 /** Where a site's key is kept, wrapped. */
@@ -41,17 +47,21 @@ export async function openBlinder(storage: Storage, site: string, keyring: Keyri
   const place = placeOf(site)
   const key = keyring.unwrap(await storage.vaultValue(place, () => keyring.wrap(randomBytes(32), place)), place)
   const blind = (kind: string, value: string) => Buffer.from(hmacSha256(key, Buffer.from(`avow/${kind}/v1\0${value}`)))
+  const timed = (id: string, kind: string, value: string) => {
+    const index = blind(kind, value).subarray(0, INDEX_SIZE)
+    const milliseconds = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
+    index.writeUInt32BE(Math.floor(milliseconds / 2 ** 20) >>> 0)
+    return index
+  }
   return {
     subject: (subject) => blind('subject', subject).subarray(0, INDEX_SIZE),
     account: (account) => blind('account', account).subarray(0, INDEX_SIZE),
     pseudonym: (account) => blind('pseudonym', account).subarray(0, INDEX_SIZE).toString('base64url'),
     document: (hash) => blind('document', hash).subarray(0, INDEX_SIZE),
-    submission(id) {
-      const index = blind('submission', id).subarray(0, INDEX_SIZE)
-      const milliseconds = Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
-      index.writeUInt32BE(Math.floor(milliseconds / 2 ** 20) >>> 0)
-      return index
-    },
+    submission: (id) => timed(id, 'submission', id),
+    access: (id, step) => timed(id, 'access', `${id}/${step}`),
+    accessor: (id) => blind('accessor', id).subarray(0, INDEX_SIZE),
+    asked: (name, value) => blind('asked', `${name}=${value}`).subarray(0, INDEX_SIZE),
   }
 }
 

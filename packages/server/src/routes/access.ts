@@ -1,0 +1,105 @@
+/** `/v1/audit/access-log`: who asked the private surface for what. Asking this is itself in it. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { AccessPlace } from '../access/access-log.js'
+import { decodeBase64url, encodeBase64url } from '../ledger/base64.js'
+import type { Door, KeyEnv } from '../middleware/api-key.js'
+import { InputError } from '../problem.js'
+import { json, logSchema, problems, REFUSED, SECURITY, subjectParam } from './openapi.js'
+import { type Sites, siteOf } from './site.js'
+
+const PAGE_DEFAULT = 100
+/** Each row is read from two places of the log. */
+const PAGE_LIMIT = 500
+
+const time = z.iso.datetime({ error: 'a time in UTC, 2026-11-23T10:00:00Z' }).transform((text) => Date.parse(text))
+
+const query = z.strictObject({
+  who: z.string().min(1).max(256).optional().openapi({ description: 'the id of a key, or the subject of a token' }),
+  route: z
+    .string()
+    .regex(/^[A-Z]{3,7} \/[\w.{}/-]{1,120}$/, 'a method and a path, GET /v1/audit/records')
+    .optional()
+    .openapi({ example: 'GET /v1/audit/records' }),
+  subject: subjectParam.shape.subject.optional().openapi({ description: 'a consent id: who looked at this person?' }),
+  from: time.optional(),
+  to: time.optional().openapi({ description: 'the first instant that is not asked for' }),
+  limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(PAGE_DEFAULT),
+  cursor: z.string().max(256).optional(),
+})
+
+const access = z
+  .strictObject({
+    log: z.string(),
+    index: z.int(),
+    id: z.string(),
+    at: z.string(),
+    who: z.strictObject({ kind: z.enum(['key', 'token']), id: z.string(), name: z.string() }).readonly(),
+    route: z.string(),
+    filters: z.record(z.string(), z.string()).readonly(),
+    reason: z.string().nullable(),
+    status: z.int().nullable(),
+    rows: z.int().nullable(),
+  })
+  .openapi('Access')
+
+const encodeCursor = ({ log, index }: AccessPlace) => encodeBase64url(new TextEncoder().encode(`a1:${log}:${index}`))
+
+function parseCursor(cursor: string): AccessPlace {
+  let text = ''
+  try {
+    text = new TextDecoder().decode(decodeBase64url(cursor))
+  } catch {
+    // Not base64url: no cursor of ours, as what follows says.
+  }
+  const [, log, index] = /^a1:([a-z0-9.-]+):(\d{1,15})$/.exec(text) ?? []
+  if (log === undefined) throw new InputError('cursor', 'the cursor of an earlier page')
+  return { log, index: Number(index) }
+}
+
+export function accessRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): void {
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/audit/access-log',
+      tags: ['privacy team'],
+      summary: 'Who asked for what and why, newest first; a page may be short and yet not the last',
+      security: SECURITY,
+      middleware: door('access:read'),
+      request: { query },
+      responses: {
+        200: json(
+          z.strictObject({ accesses: z.array(access), next: z.string().nullable(), log: logSchema, vkey: z.string() }),
+          'a page',
+        ),
+        ...problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable'),
+      },
+    }),
+    async (c) => {
+      const { cursor, ...wanted } = c.req.valid('query')
+      const { access } = siteOf(sites, c.get('apiKey').site)
+      const before = cursor === undefined ? undefined : parseCursor(cursor)
+      const { accesses, next } = await access.list({ ...wanted, before })
+      c.set('rows', accesses.length)
+      return c.json({ accesses, next: next && encodeCursor(next), log: await access.head(), vkey: access.vkey }, 200)
+    },
+  )
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/v1/audit/access-log/overdue',
+      tags: ['privacy team'],
+      summary: 'What the next daily sweep would forget: two entries for each access older than 90 days',
+      security: SECURITY,
+      middleware: door('access:read'),
+      responses: {
+        200: json(
+          z.strictObject({ count: z.int(), first: z.string().nullable(), last: z.string().nullable() }),
+          'how much, and from when to when',
+        ),
+        ...problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable'),
+      },
+    }),
+    async (c) => c.json(await siteOf(sites, c.get('apiKey').site).access.sweep(true), 200),
+  )
+}
