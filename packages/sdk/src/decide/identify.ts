@@ -79,8 +79,8 @@ export function create(page: Page): Account {
       attempt(() => {
         const { made, bytes } = JSON.parse(waiting) as Draft
         page.draft = JSON.stringify({ decision: null, made: { ...made, secret: freshSecret() }, bytes })
-      })
-      attempt(() => localStorage.setItem(draftKey, page.draft!), true)
+        localStorage.setItem(draftKey, page.draft)
+      }, true)
     }
     const out = decodeDecision(before.out)
     if (out) consent.amend(out)
@@ -120,7 +120,7 @@ export function create(page: Page): Account {
       }
 
       /** What is to be taken over, as things stand now. */
-      const judge = (): Parameters<Ui['link']> | undefined => {
+      const judge = (): Parameters<Ui['link']> | null | undefined => {
         const now = page.now()
         const mine = consent.decision()
         // Chosen since the server was asked: nothing that it knows is later.
@@ -132,22 +132,22 @@ export function create(page: Page): Account {
         // A denial that came within the rounding of either clock came last; of a grant whose clock was set back since,
         // nobody knows when it came.
         const since = mine && countGrants(mine) ? (decidedAt > now ? 0 : decidedAt) : decidedAt + roundingMs
-        const against = mine && !isKnown ? since : null
-        const isBeaten = counts && !isNewer && beats(theirs, against, !!site.crossDevice)
+        const isBeaten = counts && !isNewer && beats(theirs, mine && !isKnown ? since : null, !!site.crossDevice)
         // What waits to be sent is newer than what the server knows, and told to be the account's when it is sent.
         if (isKnown && !isNewer && (isSame || !isBeaten || draft() || pending.list()[0])) return
         const taken = isBeaten ? theirs : mine
-        if (!taken) return
-        return [
-          taken.choices,
-          {
-            secret: countGrants(taken) ? freshSecret() : '',
-            // Later than now it would be no decision at all.
-            decidedAt: Math.min(isBeaten ? Date.parse(theirs.decidedAt) : decidedAt, now),
-            gpc: !isBeaten && mine!.gpc,
-          },
-          !isSame,
-        ]
+        return (
+          taken && [
+            taken.choices,
+            {
+              secret: countGrants(taken) ? freshSecret() : '',
+              // Later than now it would be no decision at all.
+              decidedAt: Math.min(isBeaten ? Date.parse(theirs.decidedAt) : decidedAt, now),
+              gpc: !isBeaten && mine!.gpc,
+            },
+            !isSame,
+          ]
+        )
       }
 
       const ui = judge() && (await page.ui())
