@@ -242,6 +242,177 @@ test('who had chosen nothing signed out is asked again after `forget()`', async 
   expect(await page.evaluate(() => Object.keys(localStorage))).toEqual([])
 })
 
+/** A sign-in whose answer has come as far as the browser's door. */
+async function heldSignIn(page: Page, world: World, accounts: Accounts, account: string) {
+  const answer = world.faults.hold('state', 'answer')
+  await avow(page, 'identify', await accounts.token(account))
+  await answer.arrived
+  return answer
+}
+
+/** Fulfils when all that the page has begun by now has come to an end: a later sign-in is answered, and done with. */
+async function settled(page: Page, accounts: Accounts): Promise<void> {
+  const answered = page.waitForResponse((one) => /\/v1\/state\?/.test(one.url()))
+  await avow(page, 'identify', await accounts.token('a later one'))
+  await answered
+  await expect.poll(() => page.evaluate(() => localStorage.getItem('avow:shop:account'))).not.toBeNull()
+  await avow(page, 'forget')
+  await expect.poll(() => page.evaluate(() => localStorage.getItem('avow:shop:account'))).toBeNull()
+}
+
+test('who signs out before the sign-in is answered is signed out: nothing of the account comes', async ({
+  page,
+  browser,
+  world,
+  witness,
+}) => {
+  const { shop, accounts } = await open(world)
+  const other = await device(browser, witness)
+  await signIn(other, shop, accounts, 'user-1')
+  await acceptAll(other).click()
+  await expect.poll(() => actions(shop)).toEqual(['accept-all'])
+  await other.context().close()
+
+  await page.goto(shop.page('/', parts))
+  await isAsked(page)
+  const before = await kept(page)
+  const answer = await heldSignIn(page, world, accounts, 'user-1')
+  await avow(page, 'forget')
+  answer.release()
+  await settled(page, accounts)
+  expect(await kept(page)).toBe(before)
+  expect(await state(page)).toBeUndefined()
+  expect(await marks(page)).toEqual([])
+  await rejectAll(page).click()
+  await expect.poll(() => actions(shop)).toEqual(['accept-all', 'reject-all'])
+  expect(accountsOf(await shop.records())).toEqual(['user-1', null])
+})
+
+test('of two sign-ins the later one counts, though the earlier one is answered last', async ({ page, world }) => {
+  const { shop, accounts } = await open(world)
+  await page.goto(shop.page('/', parts))
+  await isAsked(page)
+  const answer = await heldSignIn(page, world, accounts, 'user-1')
+  // What is held back is only what came before.
+  world.faults.hold('state', 'answer').release()
+  const answered = page.waitForResponse(async (one) => /\/v1\/state\?/.test(one.url()) && one.ok())
+  await avow(page, 'identify', await accounts.token('user-2'))
+  await answered
+  await expect.poll(() => page.evaluate(() => localStorage.getItem('avow:shop:account'))).not.toBeNull()
+  const second = await kept(page)
+  answer.release()
+  await acceptAll(page).click()
+  await expect.poll(() => actions(shop)).toEqual(['accept-all'])
+  expect(accountsOf(await shop.records())).toEqual(['user-2'])
+  const account = JSON.parse((await page.evaluate(() => localStorage.getItem('avow:shop:account')))!).account as string
+  expect(second).toContain(account)
+})
+
+test('a withdrawal that the loader took alone outlives the account by its words only', async ({ page, world }) => {
+  const { shop, accounts } = await open(world)
+  await signIn(page, shop, accounts, 'user-1')
+  await acceptAll(page).click()
+  await expect.poll(() => actions(shop)).toEqual(['accept-all'])
+  await expect.poll(() => pendingKeys(page)).toEqual([])
+  const secret = (await decisionCookie(page.context()))!.value.split('.')[6]!
+
+  // The file that would make a submission of it can't be had, not even from the browser's own cache.
+  world.faults.excuse('ui')
+  await page.route('**/avow-ui.*', (route) => route.abort())
+  await page.reload()
+  await expect.poll(() => marks(page)).toEqual(['start'])
+  await page.locator('[data-avow-withdraw]').click()
+  await expect.poll(() => state(page)).toEqual(none)
+  expect(await pendingKeys(page)).toEqual(['avow:shop:0draft'])
+  expect(await kept(page)).toContain(secret)
+  await avow(page, 'forget')
+  await expect.poll(() => state(page)).toBeUndefined()
+  expect(await kept(page)).not.toContain(secret)
+  expect(await pendingKeys(page)).toEqual(['avow:shop:0draft'])
+
+  // The next page sends it, and is nobody's.
+  await page.unroute('**/avow-ui.*')
+  await page.goto(shop.page('/second', parts))
+  await isAsked(page)
+  await expect.poll(() => actions(shop)).toEqual(['accept-all', 'withdraw'])
+  expect(await state(page)).toBeUndefined()
+  expect(await decisionCookie(page.context())).toBeUndefined()
+  await expect.poll(() => pendingKeys(page)).toEqual([])
+  const [granted, withdrawn] = await shop.records()
+  expect(accountsOf([granted!, withdrawn!])).toEqual(['user-1', null])
+  expect(withdrawn!.subject).not.toBe(granted!.subject)
+  expect(withdrawn!.choices).toEqual(none)
+})
+
+test('what waits when somebody signs out is sent by the same page, and nobody can tell whose it was', async ({
+  page,
+  world,
+}) => {
+  const { shop, accounts } = await open(world)
+  await signIn(page, shop, accounts, 'user-1')
+  await isAsked(page)
+  world.faults.set('consents', { status: 503 })
+  await acceptAll(page).click()
+  await expect.poll(() => world.faults.at('consents').at(-1)?.status).toBe(503)
+  const secret = (await decisionCookie(page.context()))!.value.split('.')[6]!
+  await avow(page, 'forget')
+  await isAsked(page)
+  world.faults.clear()
+  const tried = world.faults.at('consents').length
+  await page.evaluate(() => dispatchEvent(new Event('online')))
+  await expect.poll(() => actions(shop)).toEqual(['accept-all'])
+  for (const { body, headers } of world.faults.at('consents').slice(tried)) {
+    expect(body).not.toContain(secret)
+    expect(headers['avow-account']).toBeUndefined()
+  }
+  expect(accountsOf(await shop.records())).toEqual([null])
+})
+
+test('what is withdrawn before the next page has heard from the server stays withdrawn, and is the account’s', async ({
+  page,
+  browser,
+  world,
+  witness,
+}) => {
+  const { shop, accounts } = await open(world)
+  await signIn(page, shop, accounts, 'user-1')
+  await acceptAll(page).click()
+  await expect.poll(() => actions(shop)).toEqual(['accept-all'])
+
+  await page.goto(shop.page('/second', parts))
+  await expect.poll(() => state(page)).toEqual(all)
+  const answer = await heldSignIn(page, world, accounts, 'user-1')
+  await page.locator('[data-avow-withdraw]').click()
+  await expect.poll(() => actions(shop)).toEqual(['accept-all', 'withdraw'])
+  await expect.poll(() => pendingKeys(page)).toEqual([])
+  // It was asked for before, and says that the account grants all.
+  answer.release()
+  await expect.poll(() => actions(shop)).toEqual(['accept-all', 'withdraw', 'link'])
+  expect((await shop.records()).at(-1)!.choices).toEqual(none)
+  expect(accountsOf(await shop.records())).toEqual(['user-1', null, 'user-1'])
+  expect(await state(page)).toEqual(none)
+
+  const second = await device(browser, witness)
+  await signIn(second, shop, accounts, 'user-1')
+  await expect.poll(() => state(second)).toEqual(none)
+  await second.context().close()
+})
+
+test('a refuser whose clock was set back is not asked again for signing in', async ({ page, world }) => {
+  const { shop, accounts } = await open(world)
+  await page.clock.install({ time: Date.now() + 20 * 3_600_000 })
+  await page.goto(shop.page('/', parts))
+  await rejectAll(page).click()
+  await expect.poll(() => actions(shop)).toEqual(['reject-all'])
+  await page.clock.setSystemTime(Date.now())
+  await signIn(page, shop, accounts, 'user-1', '/second')
+  await expect.poll(() => actions(shop)).toEqual(['reject-all', 'link'])
+  expect(await state(page)).toEqual(none)
+  await page.reload()
+  await expect.poll(() => state(page)).toEqual(none)
+  await expect(acceptAll(page)).toHaveCount(0)
+})
+
 test('a token that is refused links nothing, and the choice is recorded without it', async ({
   page,
   world,

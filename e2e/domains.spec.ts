@@ -2,7 +2,18 @@
 import { isTracking } from './pages/assets.js'
 import { html, loader, ordinary, script } from './pages/parts.js'
 import type { Arrival } from './support/faults.js'
-import { acceptAll, decisionCookie, expect, marks, rejectAll, state, test, traces } from './support/world-test.js'
+import { isNotice, isUi } from './support/visitor.js'
+import {
+  acceptAll,
+  decisionCookie,
+  expect,
+  marks,
+  pendingKeys,
+  rejectAll,
+  state,
+  test,
+  traces,
+} from './support/world-test.js'
 
 const all = { analytics: true, maps: true }
 const none = { analytics: false, maps: false }
@@ -69,6 +80,35 @@ test('tracker cookies on parent domains and paths are deleted, and `co.uk` is ne
   await expect.poll(() => shop.records()).toHaveLength(1)
   await expect.poll(() => traces(page)).toEqual([])
   expect((await context.cookies()).map(({ name }) => name)).toEqual(['__Secure-avow'])
+})
+
+test('partitioned cookies are deleted too, and a refuser fetches nothing because of them', async ({
+  page,
+  context,
+  world,
+  witness,
+}) => {
+  const shop = await world.host({ site: 'shared', apart: true })
+  const chips = script(`
+    for (const where of ['', ';domain=example.co.uk', ';path=/account'])
+      document.cookie = 'fr_visit=1;max-age=3600;secure;samesite=none;partitioned;path=/' + where;
+  `)
+  await page.goto(shop.page('/account/orders', [chips, html('<p>Without Avow</p>')]))
+  const set = await context.cookies()
+  expect(set).toHaveLength(3)
+  expect(set.every(({ partitionKey }) => partitionKey !== undefined)).toBe(true)
+
+  await page.goto(shop.page('/account/orders', ordinary))
+  await rejectAll(page).click()
+  await expect.poll(() => shop.records()).toHaveLength(1)
+  await expect.poll(() => pendingKeys(page)).toEqual([])
+  await expect.poll(() => traces(page)).toEqual([])
+  expect((await context.cookies()).map(({ name }) => name)).toEqual(['__Secure-avow'])
+
+  const before = witness.requests.length
+  await page.reload()
+  await expect.poll(() => state(page)).toEqual(none)
+  expect(witness.requests.slice(before).filter((url) => isUi(url) || isNotice(url))).toEqual([])
 })
 
 test('a choice on one host counts on all under the domain, and so does its withdrawal', async ({

@@ -65,7 +65,7 @@ function changeDatabase(file: string, change: (db: Database.Database) => void): 
 function addSites(place: Place, [first, ...others]: readonly string[]): void {
   const file = path.join(place.folder, 'avow.json')
   const { sites } = JSON.parse(readFileSync(file, 'utf8')) as { sites: { site: string }[] }
-  const named = (site: string) => ({ ...sites[0], site })
+  const named = (site: string) => ({ ...sites[0], site, origins: [`https://${site}.example`] })
   writeFileSync(file, JSON.stringify({ sites: [...(first ? [named(first)] : []), ...sites, ...others.map(named)] }))
 }
 

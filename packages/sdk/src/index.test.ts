@@ -17,7 +17,11 @@ afterEach(() => {
 })
 
 /** An event as a person's click makes it; no script can make one. */
-const trusted = () => Object.defineProperty(Object.create(Event.prototype) as Event, 'isTrusted', { value: true })
+const trusted = () =>
+  Object.defineProperties(Object.create(Event.prototype) as Event, {
+    isTrusted: { value: true },
+    type: { value: 'click' },
+  })
 
 test('a category that the site doesn’t have is an error before anything runs', () => {
   const consent = createHeadless(own as never as typeof site & { categories: readonly ['analytics', 'maps'] })

@@ -48,7 +48,19 @@ test('Sec-GPC of exactly 1 suspends a grant that was made without it', () => {
   expect(readDecision(cookie(), now, { secGpc: 'true' })?.choices).toEqual({ analytics: true })
 })
 
-test('over https the name that nobody else can set counts, whatever stands beside it', () => {
-  const denied = cookie({ choices: { analytics: false } })
-  expect(readDecision(`${cookie({}, 'avow')}; ${denied}`, now)?.choices).toEqual({ analytics: false })
+const names = ['__Host-avow', '__Secure-avow', 'avow']
+
+test.each([
+  ['of a host on https', {}, '__Host-avow'],
+  ['that is shared by a domain', { domain: 'example.co.uk' }, '__Secure-avow'],
+  ['of a host on plain http', { https: false }, 'avow'],
+  ['that is shared by a domain on plain http', { https: false, domain: 'example.co.uk' }, 'avow'],
+] as const)('a choice %s is read by its one name, and what stands beside it counts for nothing', (_, options, own) => {
+  const denied = cookie({ choices: { analytics: false } }, own)
+  expect(readDecision(denied, now, options)?.choices).toEqual({ analytics: false })
+  // As a sibling of the host plants them, before the person has chosen and after.
+  for (const other of names.filter((name) => name !== own)) {
+    expect(readDecision(cookie({}, other), now, options)).toBeNull()
+    expect(readDecision(`${cookie({}, other)}; ${denied}`, now, options)?.choices).toEqual({ analytics: false })
+  }
 })

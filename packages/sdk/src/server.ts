@@ -1,10 +1,15 @@
 /** For the host's own server: the decision that a request carries, by the same rules as in the page. Pure. */
 import { type Decision, decodeDecision } from './loader/cookie.js'
+import { cookieName } from './loader/jar.js'
 import { grants, stands } from './loader/rules.js'
 import type { Choices } from './wire.js'
 
 /** What a choice is measured against; as the site's policy has it. */
 export interface ReadOptions {
+  /** Whether the pages are on https. Default true; false reads a cookie that any host beside this one can set. */
+  readonly https?: boolean
+  /** The site's `domain`, where its choice is shared. Default: none, the cookie is the host's own. */
+  readonly domain?: string | undefined
   /** Default 30. */
   readonly inactivityDays?: number
   /** Default 180. */
@@ -24,24 +29,21 @@ export interface ReadDecision {
   readonly decidedAt: number
 }
 
-const names = ['__Host-avow', '__Secure-avow', 'avow']
-
 /**
  * The decision in a `Cookie` header, or null where none counts: none, one that is damaged, lapsed, or there twice.
- * Choices that are suspended are denied. `now`: Unix milliseconds.
+ * Choices that are suspended are denied. Only the name that the page's own script writes is read: a sibling of the host can
+ * plant the others. `now`: Unix milliseconds.
  */
 export function readDecision(
   cookieHeader: string | null | undefined,
   now: number,
-  { inactivityDays = 30, maxAgeDays = 180, accepts, secGpc }: ReadOptions = {},
+  { https = true, domain, inactivityDays = 30, maxAgeDays = 180, accepts, secGpc }: ReadOptions = {},
 ): ReadDecision | null {
-  const found = (cookieHeader ?? '')
+  const name = cookieName(https, domain)
+  const values = (cookieHeader ?? '')
     .split(';')
     .map((pair) => pair.trim().split(/=(.*)/s) as [string, string?])
-    .filter(([name]) => names.includes(name))
-  // The safest name that is there; over https nobody else can set it.
-  const name = names.find((one) => found.some(([other]) => other === one))
-  const values = found.filter(([other]) => other === name)
+    .filter(([one]) => one === name)
   if (values.length !== 1) return null
   let decision: Decision | null
   try {

@@ -313,7 +313,7 @@ describe('the audit API', () => {
     const sites = [SITE, 'other'].map((site) => ({
       site,
       policy: testPolicy(),
-      origins: [PAGE_ORIGIN],
+      origins: [`https://${site}.example`],
       publicLog: false,
     }))
     const { avow, consent, audit } = await testWorld({ storage, sites })

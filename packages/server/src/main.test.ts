@@ -125,3 +125,47 @@ test('the evidence of a copy from before what was cosigned last is proved by wha
   expect(((await answer.json()) as { checkpoint: string }).checkpoint.split('\n')[1]).toBe('4')
   await avow.close()
 })
+
+test('two sites on one host, or under one domain, are refused before anything is written: they would share a cookie', async () => {
+  const site = (name: string, origins: string[], domain?: string) => ({
+    ...{ site: name, policy: testPolicy(), origins, publicLog: true, domain },
+  })
+  const start = (...sites: ReturnType<typeof site>[]) => open(testFolder(), { sites })
+  const shop = site('shop', ['https://shop.example', 'http://localhost:3000'])
+  await expect(start(shop, site('blog', ['https://blog.example', 'https://shop.example']))).rejects.toThrow(
+    /^sites\.blog\.origins: expected hosts that shop does not have: .* one cookie, that of shop\.example$/,
+  )
+  // Cookies know nothing of ports.
+  await expect(start(shop, site('blog', ['http://localhost:4000']))).rejects.toThrow('sites.blog.origins')
+  await expect(start(shop, shop)).rejects.toThrow()
+  await expect(
+    start(
+      site('shop', ['https://a.shop.example'], 'shop.example'),
+      site('blog', ['https://b.shop.example'], 'shop.example'),
+    ),
+  ).rejects.toThrow(/^sites\.blog\.domain: expected a domain that shop does not have/)
+  await expect(start(site('shop', ['shop.example']))).rejects.toThrow(
+    /^sites\.shop\.origins: expected origins of pages/,
+  )
+})
+
+test('sites on hosts of their own are served side by side, one of them for a whole domain', async () => {
+  const sites = [
+    {
+      site: 'shop',
+      policy: testPolicy(),
+      origins: ['https://shop.example', 'https://www.shop.example'],
+      publicLog: true,
+    },
+    {
+      site: 'blog',
+      policy: testPolicy(),
+      origins: ['https://blog.shop.example'],
+      publicLog: true,
+      domain: 'shop.example',
+    },
+  ]
+  const avow = await open(testFolder(), { sites, seedOf: (name) => new Uint8Array(32).fill(name.length) })
+  for (const { site } of sites) expect((await avow.app.request(`/v1/sites/${site}/avow.js`)).status).toBe(200)
+  await avow.close()
+})

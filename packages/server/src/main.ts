@@ -112,17 +112,7 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       throw new InputError('publicUrl', 'an http(s) address, path included: https://dash.example/_avow')
     // Every site, before anything is written for one of them.
     const wanted = options.sites.map((site) => checkSite(site, options.publicUrl))
-    const served = wanted.map(({ site }) => site)
-    const oidc = options.oidc === undefined ? null : parseOidc('oidc', options.oidc, served)
-    const log = options.log ?? console.error
-    const tokens = oidc && createTokens(oidc, { ...(options.outside ?? realOutside), now, warn: log })
-    const webhook =
-      options.webhook && createWebhook(options.webhook, { ...(options.outside ?? realOutside), now, warn: log })
-    if (webhook) closing.push(() => webhook.close())
-    const alarms = new Alarms(options.alarms ?? {}, (alarm) => {
-      log(describeAlarm(alarm))
-      webhook?.send(alarm)
-    })
+    checkApart(wanted)
     const keyring = createKeyring(options.keys)
     // First of all: with the wrong key, or beside another vault, nothing may be written for any site.
     await openVault(storage, keyring)
@@ -219,11 +209,35 @@ interface CheckedSite extends Pick<SiteOptions, 'site' | 'origins' | 'publicLog'
 
 function checkSite(one: AvowOptions['sites'][number], publicUrl: string): CheckedSite {
   const { site, origins, publicLog } = one
+  if (!origins.every((origin) => URL.canParse(origin)))
+    throw new InputError(`sites.${site}.origins`, 'origins of pages: https://dash.example')
   const policy = parsePolicy(one.policy)
   const page = parsePageOptions(site, one, policy, publicUrl)
   const { accountKeys: set } = one
   const accountKeys = set === undefined ? null : parseAccountKeys(`sites.${site}.accountKeys`, set)
   return { site, origins, publicLog, policy, page, accountKeys }
+}
+
+/**
+ * A host keeps one cookie of ours whatever the port, and a domain one for its hosts: two sites on one would take each other's
+ * choices for their own. Throws `InputError`.
+ */
+function checkApart(sites: readonly CheckedSite[]): void {
+  const owners = new Map<string, CheckedSite>()
+  const claim = (place: string, site: CheckedSite, field: string, what: string) => {
+    const owner = owners.get(place) ?? site
+    owners.set(place, owner)
+    if (owner !== site)
+      throw new InputError(
+        `sites.${site.site}.${field}`,
+        `${what} that ${owner.site} does not have: its visitors' choices are in one cookie, ${place}`,
+      )
+  }
+  for (const site of sites) {
+    for (const origin of site.origins) claim(`that of ${new URL(origin).hostname}`, site, 'origins', 'hosts')
+    const { domain } = site.page
+    if (domain !== undefined) claim(`that of all hosts under ${domain}`, site, 'domain', 'a domain')
+  }
 }
 
 async function openSite(

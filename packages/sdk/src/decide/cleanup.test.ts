@@ -33,14 +33,24 @@ beforeEach(() => {
   sessionStorage.setItem('fr_tab', '1')
 })
 
-test('a declared cookie is deleted on every path and every domain above, whatever the suffix', () => {
+test('a declared cookie is deleted on every path and every domain above, whatever the suffix, partitioned or not', () => {
   const made = stores('_fr_visit=1; _other=2; x_fr=3')
   cleanup(made.stores, page, declared, [])
-  const paths = ['/', '/app', '/app/', '/app/usage']
+  const paths = ['', '/', '/app', '/app/', '/app/usage', '/app/usage/']
   const domains = ['', ';domain=dash.example.co.uk', ';domain=example.co.uk', ';domain=co.uk', ';domain=uk']
-  expect(made.written.sort()).toEqual(
-    paths.flatMap((path) => domains.map((domain) => `_fr_visit=;path=${path}${domain};max-age=0;secure`)).sort(),
-  )
+  const whole = paths.flatMap((path) => domains.map((domain) => `_fr_visit=;path=${path}${domain};max-age=0;secure`))
+  expect(made.written.sort()).toEqual(whole.flatMap((one) => [one, `${one};partitioned`]).sort())
+})
+
+test.each(['/', '/app', '/app/', '/app/usage/'])('at %s no path of it is left out', (pathname) => {
+  const made = stores('_fr_visit=1')
+  cleanup(made.stores, { ...page, pathname, hostname: 'dash' }, declared, [])
+  // A browser sends a cookie where its path is the page's, or what comes before one of its slashes.
+  for (let end = 1; end <= pathname.length; end++) {
+    const path = pathname.slice(0, end)
+    if (path.endsWith('/') || ['/', undefined].includes(pathname[end]))
+      expect(made.written).toContain(`_fr_visit=;path=${path};max-age=0;secure`)
+  }
 })
 
 test('declared storage keys go, what others keep stays', () => {

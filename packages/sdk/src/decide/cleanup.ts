@@ -10,9 +10,10 @@ export interface Stores {
 
 /** Every path a cookie of this page may have: with and without the final slash, for both name different cookies. */
 const paths = (pathname: string) =>
-  Array.from(pathname, (_, end) => pathname.slice(0, end + 1)).filter(
-    (path) => path.endsWith('/') || '/'.includes(pathname.charAt(path.length)),
-  )
+  pathname.split('/').flatMap((_, index, names) => {
+    const path = names.slice(0, index + 1).join('/')
+    return [path, `${path}/`]
+  })
 
 /** The host and all above it. No list of public suffixes: the browser refuses what is not ours, in silence. */
 const domains = (hostname: string) => [
@@ -38,7 +39,10 @@ export function cleanup(
         for (const path of paths(pathname)) {
           for (const domain of domains(hostname)) {
             // Raw, as the tracker wrote it: a library would encode the name, and cookieStore is not everywhere.
-            stores.document.cookie = `${name}=;path=${path}${domain};max-age=0${secure}`
+            const gone = `${name}=;path=${path}${domain};max-age=0${secure}`
+            stores.document.cookie = gone
+            // Partitioned (CHIPS) is another cookie of the same name. Without https there is none.
+            stores.document.cookie = `${gone};partitioned`
           }
         }
       }

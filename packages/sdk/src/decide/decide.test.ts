@@ -34,14 +34,30 @@ function desk(more: Partial<SiteConfig> = {}): Desk & { consent: Consent; pendin
 }
 
 /** An event as a person's click makes it; no script can make one. */
-const trusted = () => Object.defineProperty(Object.create(Event.prototype) as Event, 'isTrusted', { value: true })
+const trusted = (type = 'click') =>
+  Object.defineProperties(Object.create(Event.prototype) as Event, {
+    isTrusted: { value: true },
+    type: { value: type },
+  })
 
 test('a grant by a script is none, and says so once', () => {
   const told = vi.spyOn(console, 'error').mockImplementation(() => {})
   const made = desk()
   expect(decide(made, { ...refusal, action: 'accept-all' }, new Event('click'))).toBe(false)
   expect([made.pending.list(), made.consent.decision(), told.mock.calls.length]).toEqual([[], null, 1])
+  told.mockRestore()
 })
+
+test.each(['load', 'change', 'submit', 'keydown', 'pointerup'])(
+  'a trusted "%s" is no click, so it grants nothing',
+  (type) => {
+    const told = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const made = desk()
+    expect(decide(made, { ...refusal, action: 'accept-all' }, trusted(type))).toBe(false)
+    expect([made.pending.list(), made.consent.decision(), told.mock.calls.length]).toEqual([[], null, 1])
+    told.mockRestore()
+  },
+)
 
 test('a refusal is obeyed from anybody, and filed under a secret that the browser forgets', () => {
   const made = desk()

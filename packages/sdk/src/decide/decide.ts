@@ -116,7 +116,8 @@ export function decide(desk: Desk, choosing: Choosing, event: unknown): boolean 
   const granted = consent.granted()
   if (
     Object.keys(choices).some((name) => choices[name] && !granted.includes(name)) &&
-    !(event instanceof Event && event.isTrusted)
+    // A trusted event of another kind is not the person's: an image loads by itself. A key on a button is a click, too.
+    !(event instanceof Event && event.isTrusted && event.type === 'click')
   ) {
     console.error('avow: a grant needs the event of a click by a person')
     return false

@@ -3,9 +3,9 @@
  * it, and nothing of it stays when it signs out. Loaded only where a page speaks of accounts.
  */
 import { attempt } from '../loader/attempt.js'
-import { countGrants, type Decision, decodeDecision, encodeDecision } from '../loader/cookie.js'
-import { type Account, credentialsFor, type Page } from '../loader/start.js'
-import type { Choices, RecordedDecision, StateAnswer } from '../wire.js'
+import { countGrants, decodeDecision, encodeDecision } from '../loader/cookie.js'
+import { type Account, credentialsFor, type Draft, type Page, type Ui } from '../loader/start.js'
+import type { RecordedDecision, StateAnswer } from '../wire.js'
 import { encodeBytes } from './decide.js'
 import { openPending } from './pending.js'
 
@@ -43,6 +43,8 @@ export function create(page: Page): Account {
   const key = `${prefix}account`
   const freshSecret = () => encodeBytes(crypto.getRandomValues(new Uint8Array(16)))
   const pending = openPending(page)
+  const draftKey = `${prefix}0draft`
+  const draft = () => page.draft ?? attempt(() => localStorage.getItem(draftKey), true)
   /** Where storage is forbidden, the page's own memory. */
   let memory: Held | null = null
   const held = (): Held | null => attempt(() => JSON.parse(localStorage.getItem(key)!) as Held | null, true) ?? memory
@@ -51,7 +53,16 @@ export function create(page: Page): Account {
     attempt(() => (now ? localStorage.setItem(key, JSON.stringify(now)) : localStorage.removeItem(key)), true)
   }
 
-  function forget(): void {
+  /** The newest word on who is signed in. */
+  let turn: AbortController | undefined
+  /** What an earlier word still waits for counts no more. */
+  function begin(): AbortSignal {
+    turn?.abort()
+    turn = new AbortController()
+    return turn.signal
+  }
+
+  function leave(): void {
     page.token = undefined
     // An answer would set the account's cookie once more.
     page.telling?.abort()
@@ -59,9 +70,17 @@ export function create(page: Page): Account {
     const before = held()
     if (!before) return
     hold(null)
+    // What waits is sent all the same, and nobody can tell whose it was; the next page takes no decision of it.
     for (const kept of pending.list()) {
-      // It is sent all the same, and nobody can tell whose it was.
       pending.add({ ...kept, secret: freshSecret(), previous: null, decision: null })
+    }
+    const waiting = draft()
+    if (waiting) {
+      attempt(() => {
+        const { made, bytes } = JSON.parse(waiting) as Draft
+        page.draft = JSON.stringify({ decision: null, made: { ...made, secret: freshSecret() }, bytes })
+        localStorage.setItem(draftKey, page.draft)
+      }, true)
     }
     const out = decodeDecision(before.out)
     if (out) consent.amend(out)
@@ -69,46 +88,77 @@ export function create(page: Page): Account {
   }
 
   return {
-    forget,
+    forget() {
+      begin()
+      leave()
+    },
     async identify(token) {
+      const signal = begin()
+      let count = consent.known()?.n
       const answer = await fetch(`${base}/v1/state?site=${site.site}`, {
         headers: { 'avow-account': token },
         credentials: credentialsFor(site),
+        signal,
       })
       if (!answer.ok) {
         // The site's mistake; what is down is tried again by the next page.
         if (answer.status < 500) console.error(`avow: the account's token was refused with ${answer.status}`)
         return
       }
+      // Where this clock runs ahead, what it stamped is not as late as it says.
+      const here = page.now()
+      const aheadMs = Math.max(0, here - (Date.parse(answer.headers.get('date') ?? '') || here))
       const { account, decision: theirs }: StateAnswer = await answer.json()
-      if (!account) return
+      if (signal.aborted || !account) return
       const before = held()
-      // Somebody else's: what they left goes first.
-      if (before && before.account !== account) forget()
-      page.token = token
       const isKnown = before?.account === account
+      if (isKnown) page.token = token
+      else if (before) {
+        // Somebody else's: what they left goes first.
+        leave()
+        count = consent.known()?.n
+      }
+
+      /** What is to be taken over, as things stand now. */
+      const judge = (): Parameters<Ui['link']> | null | undefined => {
+        const now = page.now()
+        const mine = consent.decision()
+        // Chosen since the server was asked: nothing that it knows is later.
+        const isNewer = consent.known()?.n !== count
+        const decidedAt = mine ? mine.decidedAt - aheadMs : 0
+        const counts = theirs && site.accepts.includes(theirs.policy.version) && now < Date.parse(theirs.validUntil)
+        const isSame = counts && mine && site.categories.every((name) => mine.choices[name] === theirs.choices[name])
+        // Once linked, what was chosen here is among what the server decided by, in its own order.
+        // A denial that came within the rounding of either clock came last; of a grant whose clock was set back since,
+        // nobody knows when it came.
+        const since = mine && countGrants(mine) ? (decidedAt > now ? 0 : decidedAt) : decidedAt + roundingMs
+        const isBeaten = counts && !isNewer && beats(theirs, mine && !isKnown ? since : null, !!site.crossDevice)
+        // What waits to be sent is newer than what the server knows, and told to be the account's when it is sent.
+        if (isKnown && !isNewer && (isSame || !isBeaten || draft() || pending.list()[0])) return
+        const taken = isBeaten ? theirs : mine
+        return (
+          taken && [
+            taken.choices,
+            {
+              secret: countGrants(taken) ? freshSecret() : '',
+              // Later than now it would be no decision at all.
+              decidedAt: Math.min(isBeaten ? Date.parse(theirs.decidedAt) : decidedAt, now),
+              gpc: !isBeaten && mine!.gpc,
+            },
+            !isSame,
+          ]
+        )
+      }
+
+      const ui = judge() && (await page.ui())
+      if (signal.aborted) return
+      // While the UI was on its way the person may have decided, and nothing may be taken over that they undid.
+      const linking = judge()
+      // From here on what is chosen is the account's; until here it was nobody's, and is linked under another secret.
+      page.token = token
       const mine = consent.decision()
       if (!isKnown) hold({ account, out: mine ? encodeDecision(mine) : '' })
-      // What waits to be sent is newer than what the server knows.
-      if (isKnown && pending.list()[0]) return
-
-      const now = page.now()
-      // Where this clock runs ahead, what it stamped is not as late as it says.
-      const aheadMs = Math.max(0, now - (Date.parse(answer.headers.get('date') ?? '') || now))
-      const decidedAt = mine && mine.decidedAt - aheadMs
-      const counts = theirs && site.accepts.includes(theirs.policy.version) && now < Date.parse(theirs.validUntil)
-      const isSame = counts && mine && site.categories.every((name) => mine.choices[name] === theirs.choices[name])
-      // Once linked, what was chosen here is among what the server decided by, in its own order.
-      // A denial that came within the rounding of either clock came last.
-      const against = mine && !isKnown ? decidedAt! + (countGrants(mine) ? 0 : roundingMs) : null
-      const isBeaten = counts && beats(theirs, against, !!site.crossDevice)
-      if (isKnown && (isSame || !isBeaten)) return
-      const link = (choices: Choices, more: Partial<Decision>) =>
-        page
-          .ui()
-          .then((ui) => ui.link(choices, { secret: countGrants({ choices }) ? freshSecret() : '', ...more }, !isSame))
-      if (isBeaten) await link(theirs.choices, { decidedAt: Math.min(Date.parse(theirs.decidedAt), now), gpc: false })
-      else if (mine) await link(mine.choices, { decidedAt: decidedAt!, gpc: mine.gpc })
+      if (linking) ui!.link(...linking)
     },
   }
 }

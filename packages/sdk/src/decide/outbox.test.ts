@@ -23,8 +23,11 @@ const kept = (id: string, more: Partial<Kept> = {}): Kept => ({
   ...more,
 })
 
-/** A server that keeps each id once, after whatever answers stand before; `null` is a dead network. */
-function world(answers: (Response | null)[] = []) {
+/**
+ * A server that keeps each id once, after whatever answers stand before; `null` is a dead network. `meanwhile`: what happens
+ * while the words are on their way.
+ */
+function world(answers: (Response | null)[] = [], meanwhile = () => {}) {
   const ledger = new Map<string, Submission>()
   const sendings: Submission[] = []
   const log: string[] = []
@@ -44,7 +47,10 @@ function world(answers: (Response | null)[] = []) {
       return Response.json({ id: sent.id, state: 'granted' }, { status: isNew ? 201 : 200 })
     },
     now: () => Date.UTC(2026, 3, 1, 0, 0, 5),
-    notice: async () => ({ hash: 'later', language: 'de' }),
+    async notice() {
+      meanwhile()
+      return { hash: 'later', language: 'de' }
+    },
     later: (delayMs, retry) => void retries.push({ delayMs, retry }),
     onRecorded: ({ id }, _, last) => log.push(`recorded ${id} ${last}`),
     onRefused: ({ id }) => log.push(`refused ${id}`),
@@ -135,4 +141,13 @@ test('a choice made without words on screen names its notice before it travels, 
   expect(pending.list()[0]?.notice).toEqual({ hash: 'later', language: 'de' })
   await retries[0]?.retry()
   expect(sendings.map(({ notice }) => notice.hash)).toEqual(['later', 'later'])
+})
+
+test('what was given another secret while its words were on their way is sent, and kept, under that one', async () => {
+  const other = 'DwAAAAAAAAAAAAAAAAAAAA'
+  const made = world([null], () => made.pending.add(kept('1', { notice: null, secret: other, decision: null })))
+  made.pending.add(kept('1', { notice: null, decision: '1.1.2026-04' }))
+  await made.outbox.flush()
+  expect(made.sendings).toMatchObject([{ secret: other, notice: { hash: 'later' } }])
+  expect(made.pending.list()).toMatchObject([{ secret: other, decision: null, notice: { hash: 'later' } }])
 })

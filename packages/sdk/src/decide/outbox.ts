@@ -44,7 +44,9 @@ export function createOutbox(post: Post): Outbox {
     let whole = kept
     if (!whole.notice) {
       const words = await post.notice()
-      whole = { ...kept, notice: cite(words), policy: words.policy ?? kept.policy }
+      // Who signed out meanwhile has given it another secret, and the one from before must not come back.
+      whole = pending.list().find(({ id }) => id === kept.id) ?? kept
+      whole = { ...whole, notice: cite(words), policy: words.policy ?? kept.policy }
       // Kept with its notice before it travels, so that every sending is the same.
       pending.add(whole)
     }

@@ -35,12 +35,14 @@ export function toJson(value: unknown): string {
   return text
 }
 
-/** Those of this site, where the loader looks for them. */
-export const openPending = ({ prefix }: Pick<Page, 'prefix'>): Pending =>
-  createPending(
+/** Those of this site, where the loader looks for them. One for all files of a page: each has a memory beside storage. */
+export const openPending = (page: Pick<Page, 'prefix'> & { pending?: Pending }): Pending => {
+  page.pending ??= createPending(
     attempt(() => localStorage, true),
-    `${prefix}0:`,
+    `${page.prefix}0:`,
   )
+  return page.pending
+}
 
 /** `prefix` stands before the id in each key, and before nothing else. */
 export function createPending(storage: Storage | null, prefix: string): Pending {

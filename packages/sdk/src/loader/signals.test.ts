@@ -54,6 +54,15 @@ test.each(['js', 'config'])('where Google’s tag said "%s" before us, one line 
   expect(told.mock.calls).toEqual([[expect.stringContaining('put the tag of Avow first')]])
 })
 
+test.each([undefined, null, 0, 'config', {}])('%s in the dataLayer, which others put there, stops nothing', (entry) => {
+  const told = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const { consent, tell, commands } = page(entry)
+  tell()
+  consent.decide({ analytics: true }, secret, () => {})
+  expect(commands().map(([, command]) => command)).toEqual(['default', 'update'])
+  expect(told).not.toHaveBeenCalled()
+})
+
 test('a site without consent mode leaves the page’s dataLayer alone', () => {
   const consent = createConsent(
     site,

@@ -6,7 +6,8 @@ import { type Consent, deny } from './consent.js'
 const never = ['ad_storage', 'ad_user_data', 'ad_personalization']
 
 interface SignalsPage {
-  dataLayer?: { readonly 0?: unknown; readonly event?: string }[]
+  /** Anything: what is in it was put there by others. */
+  dataLayer?: ({ readonly 0?: unknown } | null | undefined)[]
 }
 
 /** Tells the state now and at each change. Nothing, where the site has no `consentMode`. */
@@ -33,7 +34,7 @@ export function tellSignals(window: Window, { consentMode }: SiteConfig, consent
     const avow: Choices | undefined = consent.decision() ? deny(consent.site, granted) : undefined
     layer.push({ event: 'avow', avow } as never)
   }
-  if (layer.some(({ 0: name }) => name === 'js' || name === 'config'))
+  if (layer.some((one) => one?.[0] === 'js' || one?.[0] === 'config'))
     console.error('avow: Google’s tag started before consent mode was set: put the tag of Avow first, without async')
   tell()
   consent.subscribe(tell)

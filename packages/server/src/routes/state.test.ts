@@ -281,14 +281,17 @@ describe('an account', () => {
   test('of one site is nothing to another, also where the host signs for both with one key', async () => {
     const key = createTestKey('ES256')
     const sites = [SITE, 'other'].map((site) => ({
-      ...{ site, policy: testPolicy(), origins: [PAGE_ORIGIN], publicLog: true, accountKeys: { keys: [key.jwk] } },
+      ...{ site, policy: testPolicy(), origins: [`https://${site}.example`], publicLog: true },
+      accountKeys: { keys: [key.jwk] },
     }))
     const { clock, post, submission, state } = await testWorld({ sites })
     const tokenFor = async (site: string) => ({ 'avow-account': await signToken(key, site, 'ann', clock.now) })
     await post(submission(), await tokenFor(SITE))
     expect((await answerIn(await state(null, await tokenFor(SITE)))).state).toBe('granted')
-    await expectProblem(await state(null, await tokenFor(SITE), 'other'), 401, 'account-refused')
-    expect((await answerIn(await state(null, await tokenFor('other'), 'other'))).state).toBe('undecided')
+    const other = async (token: Record<string, string>) =>
+      state(null, { ...token, origin: 'https://other.example' }, 'other')
+    await expectProblem(await other(await tokenFor(SITE)), 401, 'account-refused')
+    expect((await answerIn(await other(await tokenFor('other')))).state).toBe('undecided')
   })
 
   test('A submission repeated after erasure answers 410 and re-creates nobody, under no account either.', async () => {
