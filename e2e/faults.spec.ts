@@ -1,9 +1,10 @@
 /** The fault table: whatever breaks, nothing is granted that was not, nothing is lost, and the page goes on unharmed. */
 import type { Page } from '@playwright/test'
-import { buttons, held, hostApp, loader, mark, ordinary, stub, tracker } from './pages/parts.js'
+import { buttons, held, hostApp, loader, mark, ordinary, startAndStop, stub, tracker } from './pages/parts.js'
+import type { Fault } from './support/faults.js'
 import { freezeAfterClick, killFrozen } from './support/killing.js'
 import { allBlocked, openOwnBrowser } from './support/own-browser.js'
-import type { Host } from './support/world.js'
+import type { Host, World } from './support/world.js'
 import {
   acceptAll,
   avow,
@@ -142,6 +143,91 @@ test.describe('notice 500', () => {
     await expect.poll(() => shop.records()).toHaveLength(1)
     await expectRecorded(page, shop, ['reject-all'])
     await expectNothingGranted(page)
+  })
+})
+
+test.describe('a file that was out of reach is fetched again in the same page', () => {
+  const wait = 5000
+  const dialog = (page: Page) => page.getByRole('dialog')
+  const online = (page: Page) => page.evaluate(() => dispatchEvent(new Event('online')))
+
+  /** A page where the route fails, however often it is asked for; fulfils when that is known there. */
+  async function without(page: Page, world: World, route: 'ui' | 'notice', fault: Fault): Promise<Host> {
+    const shop = await world.host()
+    await page.clock.install()
+    world.faults.set(route, fault)
+    await visit(page, shop)
+    await expect.poll(() => world.faults.at(route).length).toBeGreaterThan(0)
+    await page.waitForLoadState('networkidle')
+    return shop
+  }
+
+  /** The route works, and some seconds have passed. */
+  async function mend(page: Page, world: World): Promise<void> {
+    world.faults.clear()
+    await page.clock.runFor(wait)
+  }
+
+  for (const route of ['ui', 'notice'] as const) {
+    for (const [name, fault] of [
+      ['reset', 'reset'],
+      ['503', { status: 503 }],
+    ] as const) {
+      test(`${route} ${name}: by whoever asks for the preferences`, async ({ page, world }) => {
+        await without(page, world, route, fault)
+        await mend(page, world)
+        await page.locator('[data-avow-open]').click()
+        await expect(dialog(page)).toBeVisible()
+        expect(await marks(page)).toEqual([])
+      })
+
+      test(`${route} ${name}: when the browser is online again; then the visitor is asked`, async ({ page, world }) => {
+        const shop = await without(page, world, route, fault)
+        await mend(page, world)
+        await online(page)
+        await expect(acceptAll(page)).toBeVisible()
+        await acceptAll(page).click()
+        await expect.poll(() => marks(page)).toEqual(['tracker'])
+        await expectRecorded(page, shop, ['accept-all'])
+      })
+    }
+
+    test(`${route}: a refusal by the page’s own code made meanwhile counts, and arrives`, async ({ page, world }) => {
+      const shop = await without(page, world, route, 'reset')
+      await avow(page, 'rejectAll')
+      await mend(page, world)
+      await online(page)
+      await expect.poll(() => state(page)).toEqual(none)
+      await expect.poll(() => shop.records()).toHaveLength(1)
+      await expectRecorded(page, shop, ['reject-all'])
+      await expect(acceptAll(page)).toHaveCount(0)
+      await expectNothingGranted(page)
+    })
+  }
+
+  test('a withdrawal made meanwhile arrives, and what the grant left goes', async ({ page, world }) => {
+    const shop = await world.host()
+    const parts = [loader(), startAndStop('analytics'), buttons, hostApp]
+    await page.goto(shop.page('/', parts))
+    await acceptAll(page).click()
+    await expectRecorded(page, shop, ['accept-all'])
+    await page.evaluate(() => localStorage.setItem('fr_queue', '1'))
+    // What the browser has in its cache would be there without a network, too.
+    await (await page.context().newCDPSession(page)).send('Network.clearBrowserCache')
+    await page.clock.install()
+    world.faults.set('ui', 'reset')
+    await page.reload()
+    await expect.poll(() => marks(page)).toEqual(['start'])
+    await page.getByRole('button', { name: 'Withdraw' }).click()
+    await expect.poll(() => marks(page)).toEqual(['start', 'stop'])
+    await expect.poll(() => world.faults.at('ui').length).toBeGreaterThan(1)
+    await page.waitForLoadState('networkidle')
+    await mend(page, world)
+    await online(page)
+    await expect.poll(() => shop.records()).toHaveLength(2)
+    await expectRecorded(page, shop, ['accept-all', 'withdraw'])
+    await expect.poll(() => traces(page)).toEqual([])
+    await expectUnharmed(page)
   })
 })
 
