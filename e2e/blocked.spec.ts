@@ -165,6 +165,52 @@ test('in a sandboxed frame the UI works, the choice holds for the page, and noth
   expect(await decisionCookie(context)).toBeUndefined()
 })
 
+test('a page that lets no element of ours in: a withdrawal closes the gates all the same, is sent, and nothing throws', async ({
+  page,
+  world,
+  witness,
+}) => {
+  const shop = await world.host()
+  await page.goto(shop.page('/', parts))
+  await acceptAll(page).click()
+  await expect.poll(() => shop.records()).toHaveLength(1)
+  await page.addInitScript(() => {
+    for (const name of ['insertBefore', 'appendChild', 'replaceChild'] as const) {
+      const own = Node.prototype[name] as (...all: Node[]) => Node
+      Object.assign(Node.prototype, {
+        [name](this: Node, made: Node, ...more: Node[]) {
+          if (made.nodeName === 'AVOW-NOTICE') throw new DOMException('not in this page', 'HierarchyRequestError')
+          return own.call(this, made, ...more)
+        },
+      })
+    }
+    for (const name of ['append', 'prepend', 'before', 'after'] as const) {
+      const own = Element.prototype[name]
+      Element.prototype[name] = function (...made) {
+        if (made.some((one) => (one as Node).nodeName === 'AVOW-NOTICE'))
+          throw new DOMException('not in this page', 'HierarchyRequestError')
+        return own.apply(this, made)
+      }
+    }
+  })
+  await page.reload()
+  await expect.poll(() => marks(page)).toEqual(['start'])
+  // So that it is there, and can't be drawn, by the time of the withdrawal.
+  await page.locator('[data-avow-open]').click()
+  await page.waitForLoadState('networkidle')
+  await expect(page.getByRole('dialog')).toHaveCount(0)
+
+  await page.locator('[data-avow-withdraw]').click()
+  await expect.poll(() => marks(page)).toEqual(['start', 'stop'])
+  expect(await state(page)).toEqual(none)
+  expect((await heard(page)).at(-1)).toMatchObject({ name: 'change', choices: none })
+  await expect.poll(() => shop.records()).toMatchObject([{ action: 'accept-all' }, { action: 'withdraw' }])
+  await expectUnharmed(page)
+  // It may be named on the console.
+  expect(witness.complaints.filter((one) => !/^console: avow: /.test(one))).toEqual([])
+  witness.complaints.length = 0
+})
+
 test('a browser that is driven by a program is asked like any other', async ({ page, world }) => {
   const shop = await world.host()
   await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'webdriver', { get: () => true }))

@@ -2,10 +2,11 @@
 import type { Browser, Page } from '@playwright/test'
 import { isTracking } from './pages/assets.js'
 import { body } from './pages/page.js'
-import { frame, held, html, listening, loader, mark, ordinary } from './pages/parts.js'
+import { frame, held, html, listening, loader, mark, ordinary, script } from './pages/parts.js'
+import { sitePolicy } from './support/site-policy.js'
 import { isNotice, isUi } from './support/visitor.js'
 import type { Witness } from './support/witness.js'
-import type { Host } from './support/world.js'
+import type { Host, World } from './support/world.js'
 import {
   acceptAll,
   avow,
@@ -103,6 +104,51 @@ for (const plain of [false, true]) {
     expect(await shop.records()).toHaveLength(1)
   })
 }
+
+test.describe('a refuser’s page fetches what deletes only where there is something to delete', () => {
+  const patterns = ['*_session', 'fr_*_id', 'fr_visit']
+
+  async function refuse(page: Page, world: World): Promise<Host> {
+    const analytics = sitePolicy().cookies.find(({ name }) => name === 'fr_visit')!
+    const cookies = patterns.map((name) => ({ ...analytics, name }))
+    const shop = await world.host({ policy: { cookies: [...sitePolicy().cookies.slice(0, 4), ...cookies] } })
+    await page.goto(shop.page('/', ordinary))
+    await rejectAll(page).click()
+    await expect.poll(() => shop.records()).toHaveLength(1)
+    await expect.poll(() => pendingKeys(page)).toEqual([])
+    return shop
+  }
+
+  const plant = (page: Page, host: Host, ...names: string[]) =>
+    page.context().addCookies(names.map((name) => ({ name, value: '1', url: host.url(), secure: true })))
+
+  test('a cookie whose name only begins like a declared one, or has the end of one, is none', async ({
+    page,
+    world,
+    witness,
+  }) => {
+    const shop = await refuse(page, world)
+    await plant(page, shop, 'fr_visitor', 'my_sessions', 'fr_own', 'a_fr_visit')
+    await page.evaluate(() => Object.assign(localStorage, { fr_visit_own: '1', own: '_session' }))
+    const since = witness.requests.length
+    await page.goto(shop.page('/second', ordinary))
+    await expect.poll(() => state(page)).toEqual(none)
+    await page.waitForLoadState('networkidle')
+    expect(witness.requests.slice(since).filter((url) => isUi(url) || isNotice(url))).toEqual([])
+    expect(await page.context().cookies()).toHaveLength(5)
+  })
+
+  for (const name of ['my_session', 'fr_7_id', 'fr_visit']) {
+    test(`\`${name}\` is deleted`, async ({ page, world, witness }) => {
+      const shop = await refuse(page, world)
+      await plant(page, shop, name)
+      await page.goto(shop.page('/second', ordinary))
+      await expect.poll(async () => (await page.context().cookies()).map(({ name }) => name)).toEqual(['__Host-avow'])
+      // Deleting is a write, of a name that only the policy of this story declares.
+      witness.written.delete(`cookie ${name}`)
+    })
+  }
+})
 
 test('Never re-prompt for an editorial version bump; a material one asks again', async ({ page, world, witness }) => {
   const shop = await world.host()
@@ -304,59 +350,90 @@ test('A synthetic click grants nothing', async ({ page, world, witness }) => {
   await expectUndecided(page, shop)
 })
 
-test('what the browser trusts and nobody clicked grants nothing; a key on a button is a click', async ({
+test('only what the loader offers can be called: the names of its own parts grant nothing, and record nothing', async ({
   page,
   world,
   witness,
 }) => {
   const shop = await world.host()
-  const own = html('<button type="button" id="own">Agree</button><input type="checkbox" id="box">')
-  await page.goto(shop.page('/', [...ordinary, own]))
+  await page.goto(shop.page('/', ordinary))
   await expect(acceptAll(page)).toBeVisible()
-
-  // Both are the browser's own, at a time of the script's choosing.
-  const trusted = await page.evaluate(async () => {
-    const call = (globalThis as unknown as { avow: (...args: unknown[]) => void }).avow
-    const box = document.querySelector<HTMLInputElement>('#box')!
-    const image = new Image()
-    const events: Event[] = []
-    const loaded = new Promise<void>((resolve) => {
-      image.onload = (event) => {
-        events.push(event)
-        call('acceptAll', event)
-        resolve()
-      }
-    })
-    box.onchange = (event) => {
-      events.push(event)
-      call('save', { analytics: true }, event)
-    }
-    box.click()
-    image.src = '/pixel.svg'
-    await loaded
-    return events.map(({ type, isTrusted }) => [type, isTrusted])
-  })
-  expect(trusted).toEqual([
-    ['change', true],
-    ['load', true],
-  ])
-  await witness.expect(/a grant needs the event of a click by a person/, 2)
+  const calls = [
+    ['link', all, {}, false],
+    ['ask', 'link', all, {}, false],
+    ['ask', 'acceptAll', { isTrusted: true }],
+    ['onDecide', 'banner', 'accept-all', { isTrusted: true }],
+    ['settle'],
+    ['place'],
+    ['constructor', all],
+    ['__proto__', all],
+  ]
+  for (const call of calls) await avow(page, ...call)
+  // What is asked is answered in order, so all of that has been by now.
+  await avow(page, 'open')
+  await expect(page.getByRole('dialog')).toBeVisible()
+  await button(page, 'Close').click()
   await expectUndecided(page, shop)
-
-  // A person's own, and still none: a key that goes down in a field is no button pressed.
-  await page.evaluate(() => {
-    const call = (globalThis as unknown as { avow: (...args: unknown[]) => void }).avow
-    document.querySelector<HTMLElement>('#box')!.onkeydown = (event) => call('acceptAll', event)
-    document.querySelector<HTMLElement>('#own')!.onclick = (event) => call('acceptAll', event)
-  })
-  await page.locator('#box').press('a')
-  await witness.expect(/a grant needs/)
+  await page.reload()
   await expectUndecided(page, shop)
-
-  await page.locator('#own').press('Enter')
-  await expect.poll(() => state(page)).toEqual(all)
-  await expect.poll(() => shop.records()).toMatchObject([{ action: 'accept-all', layer: 'api' }])
+  // It may say that there is no such thing.
+  expect(witness.complaints.filter((one) => !/^console: avow: /.test(one))).toEqual([])
+  witness.complaints.length = 0
 })
+
+test('a name that is not there withdraws nothing', async ({ page, world, witness }) => {
+  const shop = await world.host()
+  await page.goto(shop.page('/', ordinary))
+  await acceptAll(page).click()
+  await expect.poll(() => shop.records()).toHaveLength(1)
+  for (const name of ['whengranted', 'revoke', 'w', 'rejectall']) await avow(page, name, 'analytics')
+  await avow(page, 'open')
+  await expect(page.getByRole('dialog')).toBeVisible()
+  expect(await state(page)).toEqual(all)
+  await page.reload()
+  await expect.poll(() => marks(page)).toEqual(['tracker'])
+  expect(await shop.records()).toHaveLength(1)
+  expect(witness.complaints.filter((one) => !/^console: avow: /.test(one))).toEqual([])
+  witness.complaints.length = 0
+})
+
+for (const [where, place] of [
+  [
+    'where the host lets no click through',
+    (buttons: string) => `
+    const menu = document.createElement('div');
+    menu.append(...${buttons});
+    for (const name of ['click', 'mousedown', 'pointerdown']) menu.addEventListener(name, (event) => event.stopImmediatePropagation());
+    document.body.append(menu);`,
+  ],
+  [
+    'in a shadow root of the host’s',
+    (buttons: string) => `
+    const menu = document.createElement('div');
+    menu.attachShadow({ mode: 'open' }).append(...${buttons});
+    document.body.append(menu);`,
+  ],
+] as const) {
+  test(`the host’s own buttons work ${where}`, async ({ page, world }) => {
+    const shop = await world.host()
+    const made = `['Open', 'Withdraw'].map((name) => {
+      const made = document.createElement('button');
+      made.dataset['avow' + name] = '';
+      // What is clicked is inside it, as an icon is.
+      made.append(Object.assign(document.createElement('b'), { textContent: name }));
+      return made;
+    })`
+    await page.goto(shop.page('/', [loader(), script(`{ ${place(made)} }`)]))
+    await acceptAll(page).click()
+    await expect.poll(() => shop.records()).toHaveLength(1)
+    await button(page, 'Open').click()
+    await expect(page.getByRole('dialog')).toBeVisible()
+    await button(page, 'Close').click()
+    await button(page, 'Withdraw').click()
+    await expect.poll(() => state(page)).toEqual(none)
+    await expect.poll(() => shop.records()).toMatchObject([{ action: 'accept-all' }, { action: 'withdraw' }])
+  })
+}
 
 test('a refusal or withdrawal by script (an agent acting for the person) is obeyed', async ({ page, world }) => {
   const shop = await world.host()

@@ -1,8 +1,7 @@
 /** One choice for all hosts under a domain, found out by asking the browser and not by cutting labels. */
 import { isTracking } from './pages/assets.js'
-import { html, loader, ordinary, script } from './pages/parts.js'
+import { buttons, html, loader, ordinary, script } from './pages/parts.js'
 import type { Arrival } from './support/faults.js'
-import { isNotice, isUi } from './support/visitor.js'
 import {
   acceptAll,
   decisionCookie,
@@ -137,6 +136,38 @@ test('a choice on one host counts on all under the domain, and so does its withd
   await expect.poll(() => state(page)).toEqual(none)
   expect(witness.requests.slice(since).filter(isTracking)).toEqual([])
   await expect.poll(() => traces(page, context)).toEqual([])
+})
+
+test('what one host kept of an old withdrawal takes back no newer grant that was made on another, once the cookies have ended', async ({
+  page,
+  context,
+  world,
+}) => {
+  const deep = await world.host({ site: 'shared', apart: true })
+  const top = await world.host({ site: 'shared', apart: true, name: 'example.co.uk' })
+  await page.goto(deep.page('/', [loader(), buttons]))
+  await acceptAll(page).click()
+  await expect.poll(() => deep.records()).toHaveLength(1)
+  await page.locator('[data-avow-withdraw]').click()
+  await expect.poll(() => deep.records()).toHaveLength(2)
+  await expect.poll(() => pendingKeys(page)).toEqual([])
+
+  // Two months later no cookie of ours is left. (The browser's own clock can't be moved.)
+  await page.goto(top.page('/bare', []))
+  await context.clearCookies()
+  world.clock.aheadMs = 1440 * hourMs
+  await page.clock.setSystemTime(Date.now() + 1440 * hourMs)
+  await page.goto(top.page('/', ordinary))
+  await acceptAll(page).click()
+  await expect.poll(() => marks(page)).toEqual(['tracker'])
+  await expect.poll(() => pendingKeys(page)).toEqual([])
+
+  await page.goto(deep.page('/second', ordinary))
+  await expect.poll(() => marks(page)).toEqual(['tracker'])
+  expect(await state(page)).toEqual(all)
+  await page.goto(top.url())
+  await expect.poll(() => marks(page)).toEqual(['tracker'])
+  expect(await state(page)).toEqual(all)
 })
 
 test('a choice elsewhere is nobody’s choice here', async ({ page, world }) => {

@@ -1,9 +1,10 @@
 /** The fault table: whatever breaks, nothing is granted that was not, nothing is lost, and the page goes on unharmed. */
 import type { Page } from '@playwright/test'
-import { hostApp, loader, ordinary, stub, tracker } from './pages/parts.js'
+import { buttons, held, hostApp, loader, mark, ordinary, startAndStop, stub, tracker } from './pages/parts.js'
+import type { Fault } from './support/faults.js'
 import { freezeAfterClick, killFrozen } from './support/killing.js'
 import { allBlocked, openOwnBrowser } from './support/own-browser.js'
-import type { Host } from './support/world.js'
+import type { Host, World } from './support/world.js'
 import {
   acceptAll,
   avow,
@@ -142,6 +143,91 @@ test.describe('notice 500', () => {
     await expect.poll(() => shop.records()).toHaveLength(1)
     await expectRecorded(page, shop, ['reject-all'])
     await expectNothingGranted(page)
+  })
+})
+
+test.describe('a file that was out of reach is fetched again in the same page', () => {
+  const wait = 5000
+  const dialog = (page: Page) => page.getByRole('dialog')
+  const online = (page: Page) => page.evaluate(() => dispatchEvent(new Event('online')))
+
+  /** A page where the route fails, however often it is asked for; fulfils when that is known there. */
+  async function without(page: Page, world: World, route: 'ui' | 'notice', fault: Fault): Promise<Host> {
+    const shop = await world.host()
+    await page.clock.install()
+    world.faults.set(route, fault)
+    await visit(page, shop)
+    await expect.poll(() => world.faults.at(route).length).toBeGreaterThan(0)
+    await page.waitForLoadState('networkidle')
+    return shop
+  }
+
+  /** The route works, and some seconds have passed. */
+  async function mend(page: Page, world: World): Promise<void> {
+    world.faults.clear()
+    await page.clock.runFor(wait)
+  }
+
+  for (const route of ['ui', 'notice'] as const) {
+    for (const [name, fault] of [
+      ['reset', 'reset'],
+      ['503', { status: 503 }],
+    ] as const) {
+      test(`${route} ${name}: by whoever asks for the preferences`, async ({ page, world }) => {
+        await without(page, world, route, fault)
+        await mend(page, world)
+        await page.locator('[data-avow-open]').click()
+        await expect(dialog(page)).toBeVisible()
+        expect(await marks(page)).toEqual([])
+      })
+
+      test(`${route} ${name}: when the browser is online again; then the visitor is asked`, async ({ page, world }) => {
+        const shop = await without(page, world, route, fault)
+        await mend(page, world)
+        await online(page)
+        await expect(acceptAll(page)).toBeVisible()
+        await acceptAll(page).click()
+        await expect.poll(() => marks(page)).toEqual(['tracker'])
+        await expectRecorded(page, shop, ['accept-all'])
+      })
+    }
+
+    test(`${route}: a refusal by the page’s own code made meanwhile counts, and arrives`, async ({ page, world }) => {
+      const shop = await without(page, world, route, 'reset')
+      await avow(page, 'rejectAll')
+      await mend(page, world)
+      await online(page)
+      await expect.poll(() => state(page)).toEqual(none)
+      await expect.poll(() => shop.records()).toHaveLength(1)
+      await expectRecorded(page, shop, ['reject-all'])
+      await expect(acceptAll(page)).toHaveCount(0)
+      await expectNothingGranted(page)
+    })
+  }
+
+  test('a withdrawal made meanwhile arrives, and what the grant left goes', async ({ page, world }) => {
+    const shop = await world.host()
+    const parts = [loader(), startAndStop('analytics'), buttons, hostApp]
+    await page.goto(shop.page('/', parts))
+    await acceptAll(page).click()
+    await expectRecorded(page, shop, ['accept-all'])
+    await page.evaluate(() => localStorage.setItem('fr_queue', '1'))
+    // What the browser has in its cache would be there without a network, too.
+    await (await page.context().newCDPSession(page)).send('Network.clearBrowserCache')
+    await page.clock.install()
+    world.faults.set('ui', 'reset')
+    await page.reload()
+    await expect.poll(() => marks(page)).toEqual(['start'])
+    await page.getByRole('button', { name: 'Withdraw' }).click()
+    await expect.poll(() => marks(page)).toEqual(['start', 'stop'])
+    await expect.poll(() => world.faults.at('ui').length).toBeGreaterThan(1)
+    await page.waitForLoadState('networkidle')
+    await mend(page, world)
+    await online(page)
+    await expect.poll(() => shop.records()).toHaveLength(2)
+    await expectRecorded(page, shop, ['accept-all', 'withdraw'])
+    await expect.poll(() => traces(page)).toEqual([])
+    await expectUnharmed(page)
   })
 })
 
@@ -314,11 +400,12 @@ test('cookies off, storage on: nothing is granted on the next page, and what was
   await acceptAll(page).click()
   await expect.poll(() => state(page)).toEqual(all)
   await expectRecorded(page, shop, ['accept-all'])
+  await expectUnharmed(page)
   await visit(page, shop, '/next')
   await expect(acceptAll(page)).toBeVisible()
-  expect(await marks(page)).toEqual([])
   expect(await state(page)).toBeUndefined()
   await expect.poll(() => traces(page)).toEqual([])
+  await expectNothingGranted(page)
 })
 
 test('storage throws, cookies on: the choice holds, and is sent from this page', async ({ page, world, witness }) => {
@@ -373,23 +460,30 @@ test.describe('a cookie that is none', () => {
     })
   }
 
-  test('duplicated: undecided, never granted, never an exception', async ({ page, world }) => {
-    const shop = await world.host({ plain: true })
-    const value = `1.1.2026-04.analytics1~maps1.${now}.${now}`
-    const { hostname } = new URL(shop.url())
-    await page
-      .context()
-      .addCookies(
-        ['/', '/deep'].map((path) => ({ name: 'avow', value, domain: hostname, path, sameSite: 'Lax' as const })),
-      )
-    await visit(page, shop, '/deep')
-    await expect(acceptAll(page)).toBeVisible()
-    await expectNothingGranted(page)
-    await rejectAll(page).click()
-    await expectRecorded(page, shop, ['reject-all'])
-    await expectNothingGranted(page)
-    expect(await state(page)).toEqual(none)
-  })
+  // `__Host-` allows one host and one path, so on https it takes the name that is shared under a domain.
+  for (const [name, where] of [
+    ['avow', { plain: true }],
+    ['__Secure-avow', { site: 'shared' }],
+  ] as const) {
+    test(`duplicated: undecided, never granted, never an exception (${name})`, async ({ page, world }) => {
+      const shop = await world.host(where)
+      const value = `1.1.2026-04.analytics1~maps1.${now}.${now}`
+      const { hostname } = new URL(shop.url())
+      const secure = name !== 'avow'
+      await page
+        .context()
+        .addCookies(
+          ['/', '/deep'].map((path) => ({ name, value, domain: hostname, path, secure, sameSite: 'Lax' as const })),
+        )
+      await visit(page, shop, '/deep')
+      await expect(acceptAll(page)).toBeVisible()
+      await expectNothingGranted(page)
+      await rejectAll(page).click()
+      await expectRecorded(page, shop, ['reject-all'])
+      await expectNothingGranted(page)
+      expect(await state(page)).toEqual(none)
+    })
+  }
 
   test('wrongly prefixed: over https only the name that a browser guards counts', async ({ page, world }) => {
     const shop = await world.host()
@@ -476,25 +570,36 @@ for (const afterMs of [0, 5, 50]) {
   })
 }
 
-test('network gone for the click and back on the next page: the choice counts at once and arrives once', async ({
-  page,
-  world,
-}) => {
-  const shop = await world.host()
-  await visit(page, shop)
-  await expect(acceptAll(page)).toBeVisible()
-  const next = shop.page('/next', ordinary)
-  world.faults.excuse('consents')
-  await page.context().setOffline(true)
-  await rejectAll(page).click()
-  await expect.poll(() => pendingKeys(page)).toHaveLength(1)
-  await expectNothingGranted(page)
-  await page.context().setOffline(false)
-  await page.goto(next)
-  await expect.poll(() => shop.records()).toHaveLength(1)
-  await expectRecorded(page, shop, ['reject-all'])
-  await expectNothingGranted(page)
-})
+for (const [what, button, action] of [
+  ['a refusal', rejectAll, 'reject-all'],
+  ['a grant', acceptAll, 'accept-all'],
+] as const) {
+  test(`network gone for the click and back on the next page: ${what} counts at once and arrives once`, async ({
+    page,
+    world,
+  }) => {
+    const shop = await world.host()
+    // The tracker's file would be out of reach, too.
+    const parts = [loader(), held('analytics', mark('inline')), buttons, hostApp]
+    const granted = action === 'accept-all' ? ['inline'] : []
+    await page.goto(shop.page('/', parts))
+    await expect(acceptAll(page)).toBeVisible()
+    const next = shop.page('/next', parts)
+    world.faults.excuse('consents')
+    await page.context().setOffline(true)
+    await button(page).click()
+    await expect.poll(() => pendingKeys(page)).toHaveLength(1)
+    await expect.poll(() => marks(page)).toEqual(granted)
+    await expectUnharmed(page)
+    await page.context().setOffline(false)
+    await page.goto(next)
+    await expect.poll(() => shop.records()).toHaveLength(1)
+    await expectRecorded(page, shop, [action])
+    await expect.poll(() => marks(page)).toEqual(granted)
+    await expectUnharmed(page)
+    expect(new Set(world.faults.at('consents').map(({ body }) => JSON.parse(body).id)).size).toBe(1)
+  })
+}
 
 test.describe('server erased the subject', () => {
   async function erased(page: Page, shop: Host): Promise<void> {

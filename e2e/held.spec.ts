@@ -13,6 +13,7 @@ import {
   ordinary,
   script,
   startAndStop,
+  stub,
   template,
   tracker,
 } from './pages/parts.js'
@@ -186,6 +187,85 @@ test('Under a nonce policy a held script without the page’s nonce does not run
   await witness.expect(/avow: only http\(s\)/, 3)
 })
 
+test('Only frames and images follow `data-avow-src`: a script that was put into the page under a nonce policy without Trusted Types is given no address', async ({
+  page,
+  world,
+  witness,
+}) => {
+  const shop = await world.host()
+  const parts = [
+    loader(),
+    html('<script data-avow="analytics" data-avow-src="/mark.js?put"></script>'),
+    html('<script type="text/plain" data-avow="analytics" data-avow-src="/mark.js?held"></script>'),
+    heldFile('analytics', 'good'),
+    held('analytics', mark('last')),
+  ]
+  await page.goto(shop.page('/', parts, { csp: { 'require-trusted-types-for': null } }))
+  await acceptAll(page).click()
+  await expect.poll(() => marks(page)).toEqual(['good', 'last'])
+  expect(witness.requests.filter((url) => /mark\.js\?(put|held)/.test(url))).toEqual([])
+  // Of the one that is held like any other it is said why it doesn't run.
+  await witness.expect(/avow: no nonce/)
+})
+
+test('an element of the host’s own that gives itself an address is left alone, and the page goes on', async ({
+  page,
+  world,
+}) => {
+  const shop = await world.host()
+  const player = `customElements.define('my-player', class extends HTMLElement {
+    get src() { return this.getAttribute('src') ?? '/default.mp4' }
+  })`
+  const parts = [
+    script(player),
+    html('<my-player data-avow="maps" data-avow-src="/frame"></my-player>'),
+    loader(),
+    held('maps', mark('behind')),
+  ]
+  await page.goto(shop.page('/', parts), { timeout: 10_000 })
+  await acceptAll(page).click()
+  await expect.poll(() => marks(page)).toEqual(['behind'])
+  expect(await source(page, 'my-player')).toBeNull()
+})
+
+test('handlers of a held script’s own are called when it has loaded, and when it can’t be', async ({
+  page,
+  world,
+  witness,
+}) => {
+  const shop = await world.host()
+  const parts = [
+    loader(),
+    heldFile('analytics', 'file', { id: 'good' }),
+    held('analytics', '', { id: 'bad', src: '/no-such.js' }),
+    script(`
+      document.getElementById('good').onload = () => ran.push('loaded');
+      document.getElementById('bad').onerror = () => ran.push('failed');`),
+    held('analytics', mark('behind')),
+  ]
+  await page.goto(shop.page('/', parts))
+  await acceptAll(page).click()
+  await expect.poll(() => marks(page)).toContain('behind')
+  await expect.poll(async () => [...(await marks(page))].sort()).toEqual(['behind', 'failed', 'file', 'loaded'])
+  await witness.expect(/404/)
+})
+
+test.describe('what this browser never runs holds up nothing behind it', () => {
+  for (const [what, how] of [
+    ['`nomodule`', { nomodule: true }],
+    ['a type that is no script’s', { 'data-avow-type': 'text/x-template' }],
+    ['a script’s type that no browser knows', { 'data-avow-type': 'text/typescript' }],
+  ] as const) {
+    test(what, async ({ page, world }) => {
+      const shop = await world.host()
+      const parts = [loader(), heldFile('analytics', 'never', how), held('analytics', mark('behind'))]
+      await page.goto(shop.page('/', parts))
+      await acceptAll(page).click()
+      await expect.poll(() => marks(page)).toEqual(['behind'])
+    })
+  }
+})
+
 /** The page, loaded anew with what is granted let go. */
 async function reloaded(page: Page, url: string): Promise<Page> {
   await page.goto(url)
@@ -235,6 +315,50 @@ test.describe('templates', () => {
         .locator('template')
         .evaluateAll((all) => all.map((one) => (one as HTMLTemplateElement).content.childElementCount)),
     ).toEqual([1, 1])
+  })
+})
+
+test.describe('a template inside another category’s', () => {
+  const choose = async (page: Page, name: string, on: boolean) => {
+    await page.locator('[data-avow-open]').click()
+    await page.getByRole('dialog').getByRole('switch', { name }).setChecked(on)
+    await page.getByRole('button', { name: 'Save choices' }).click()
+    await expect(page.getByRole('dialog')).toHaveCount(0)
+  }
+
+  test('what it showed goes with the outer one’s withdrawal, and comes again with both', async ({ page, world }) => {
+    const shop = await world.host()
+    const inner = template('maps', html('<p id="inner">A map</p>'))
+    const parts = [template('analytics', html('<p id="outer">Counted</p>'), inner, html('<i id="end">End</i>'))]
+    await page.goto(shop.page('/', [loader(), ...parts, buttons, html('<p id="after">After</p>')]))
+    const shown = () => page.locator('#outer, #inner, #end').evaluateAll((all) => all.map(({ id }) => id))
+    await acceptAll(page).click()
+    for (let round = 0; round < 2; round++) {
+      await expect.poll(shown).toEqual(['outer', 'inner', 'end'])
+      await choose(page, 'Analytics', false)
+      await expect.poll(shown).toEqual([])
+      await choose(page, 'Analytics', true)
+    }
+    await expect.poll(shown).toEqual(['outer', 'inner', 'end'])
+    await choose(page, 'Maps', false)
+    await expect.poll(shown).toEqual(['outer', 'end'])
+    await choose(page, 'Analytics', false)
+    await expect.poll(shown).toEqual([])
+    await expect(page.locator('#after')).toHaveCount(1)
+  })
+
+  test('a script in it that is held for another category waits for that one, and holds up nothing', async ({
+    page,
+    world,
+  }) => {
+    const shop = await world.host()
+    const inside = [held('maps', mark('inner')), heldFile('maps', 'file'), held('analytics', mark('own'))]
+    const parts = [loader(), template('analytics', ...inside), held('analytics', mark('behind')), buttons]
+    await page.goto(shop.page('/', parts))
+    await choose(page, 'Analytics', true)
+    await expect.poll(() => marks(page)).toEqual(['own', 'behind'])
+    await choose(page, 'Maps', true)
+    await expect.poll(() => marks(page)).toEqual(['own', 'behind', 'inner', 'file'])
   })
 })
 
@@ -289,6 +413,26 @@ test.describe('frames and images', () => {
     // The other one adds to what is granted.
     await page.locator('avow-held').getByRole('button').click()
     await expect.poll(() => state(page)).toEqual({ analytics: true, maps: true })
+  })
+
+  test('an image with a placeholder of the host’s own keeps it until the grant, and then has its own source', async ({
+    page,
+    world,
+    witness,
+  }) => {
+    const shop = await world.host()
+    const own = image('maps', { src: '/pixel.svg?placeholder', 'data-avow-src': '/pixel.svg?real' })
+    await page.goto(shop.page('/', [loader(), own, buttons]))
+    await expect(acceptAll(page)).toBeVisible()
+    expect(await source(page, 'img')).toBe('/pixel.svg?placeholder')
+    expect(witness.requests.filter((url) => url.includes('?real'))).toEqual([])
+    await acceptAll(page).click()
+    await expect.poll(() => source(page, 'img')).toBe('/pixel.svg?real')
+    await page.reload()
+    await expect.poll(() => source(page, 'img')).toBe('/pixel.svg?real')
+    await withdraw(page)
+    await expect.poll(() => state(page)).toEqual({ analytics: false, maps: false })
+    expect(await source(page, 'img')).not.toBe('/pixel.svg?real')
   })
 
   test('nothing moves when what was held is shown', async ({ page, world }) => {
@@ -417,6 +561,17 @@ test.describe('`whenGranted(category, start)`: the stop it returned runs', () =>
     await expect.poll(() => marks(page), { timeout: 1000 }).toEqual(['start', 'stop'])
   })
 
+  test('on a withdrawal that is made while it starts', async ({ page, world }) => {
+    const shop = await world.host()
+    const early = stub(`avow('whenGranted', 'analytics', () => {
+      ${mark('start')} avow('withdraw'); return () => { ${mark('stop')} }
+    });`)
+    await page.goto(shop.page('/', [early, loader(), buttons]))
+    await acceptAll(page).click()
+    await expect.poll(() => state(page)).toEqual({ analytics: false, maps: false })
+    await expect.poll(() => marks(page)).toEqual(['start', 'stop'])
+  })
+
   test('where it threw, the rest goes on', async ({ page, world, witness }) => {
     const shop = await world.host()
     await page.goto(shop.page('/', [...parts, tracker()]))
@@ -444,6 +599,59 @@ test.describe('what ran and can’t be stopped', () => {
     await expect.poll(() => traces(page)).toEqual([])
     expect((await heard(page)).every(({ reloadNeeded }) => !reloadNeeded)).toBe(true)
   })
+
+  for (const [what, start] of [
+    ['a promise', "async () => { ran.push('start'); return () => ran.push('stop') }"],
+    ['a number', "() => ran.push('start')"],
+    ['false', "() => { ran.push('start'); return false }"],
+  ]) {
+    const parts = [listening, stub(`avow('whenGranted', 'analytics', ${start});`), loader(), buttons]
+
+    test(`is so where \`whenGranted\` was given what returns ${what}`, async ({ page, world }) => {
+      const shop = await world.host()
+      await page.goto(shop.page('/', parts))
+      await acceptAll(page).click()
+      await expect.poll(() => marks(page)).toEqual(['start'])
+      await withdraw(page)
+      await expect.poll(() => marks(page).catch(() => null)).toEqual([])
+      await expect.poll(() => state(page)).toEqual({ analytics: false, maps: false })
+    })
+
+    test(`is told where \`whenGranted\` was given what returns ${what}, and the site says never`, async ({
+      page,
+      world,
+    }) => {
+      const shop = await world.host({ site: 'never' })
+      await page.goto(shop.page('/', parts))
+      await acceptAll(page).click()
+      await expect.poll(() => marks(page)).toEqual(['start'])
+      await withdraw(page)
+      await expect.poll(async () => (await heard(page)).at(-1)).toMatchObject({ name: 'change', reloadNeeded: true })
+      expect(await marks(page)).toEqual(['start'])
+    })
+  }
+
+  for (const hash of ['', '#details']) {
+    test(`a page that a form’s POST answered is taken back without another POST${hash && ', at an anchor too'}`, async ({
+      page,
+      world,
+    }) => {
+      const shop = await world.host()
+      shop.page('/ordered', ordinary, { lax: true })
+      const form = html(`<form method="post" action="/ordered${hash}"><button>Buy</button></form>`)
+      await page.goto(shop.page('/', [loader(), form], { lax: true }))
+      await acceptAll(page).click()
+      await expect.poll(() => shop.records()).toHaveLength(1)
+      await page.getByRole('button', { name: 'Buy' }).click()
+      await expect.poll(() => marks(page).catch(() => null)).toEqual(['tracker'])
+      await withdraw(page)
+      await expect.poll(() => marks(page).catch(() => null)).toEqual([])
+      await expect.poll(() => state(page)).toEqual({ analytics: false, maps: false })
+      expect(page.url()).toBe(shop.url(`/ordered${hash}`))
+      const methods = world.faults.arrivals.filter(({ path }) => path === '/ordered').map(({ method }) => method)
+      expect(methods).toEqual(['POST', 'GET'])
+    })
+  }
 
   test('is told, and nothing is reloaded, where the site says never', async ({ page, world }) => {
     const shop = await world.host({ site: 'never' })

@@ -1,9 +1,20 @@
 /** Answers that come late, and bring with them the cookie that their request carried: none revives what was withdrawn. */
 import type { BrowserContext, Page } from '@playwright/test'
-import { ordinary } from './pages/parts.js'
+import { buttons, loader, ordinary, startAndStop } from './pages/parts.js'
 import type { Host, World } from './support/world.js'
-import { acceptAll, decisionCookie, expect, marks, pendingKeys, state, test, traces } from './support/world-test.js'
+import {
+  acceptAll,
+  decisionCookie,
+  expect,
+  marks,
+  pendingKeys,
+  rejectAll,
+  state,
+  test,
+  traces,
+} from './support/world-test.js'
 
+const all = { analytics: true, maps: true }
 const none = { analytics: false, maps: false }
 const dayMs = 86_400_000
 
@@ -152,4 +163,45 @@ test.describe('A withdrawal made while the grant’s answer is still on its way 
     await page.goto(shop.url())
     await expectWithdrawn(shop, page)
   })
+})
+
+test.describe('A late answer revives nothing after the person has emptied the jar, and what is chosen anew in another tab stands in all.', () => {
+  for (const [what, button, choices] of [
+    ['a refusal', rejectAll, none],
+    ['a grant', acceptAll, all],
+  ] as const) {
+    test(what, async ({ page, context, world }) => {
+      const shop = await world.host()
+      const parts = [loader(), startAndStop('analytics'), buttons]
+      await page.goto(shop.page('/', parts))
+      const answer = world.faults.hold('consents', 'answer')
+      await acceptAll(page).click()
+      await answer.arrived
+      await expect.poll(() => marks(page)).toEqual(['start'])
+      await page.evaluate(() => localStorage.clear())
+      await context.clearCookies()
+      await expect.poll(() => marks(page)).toEqual(['start', 'stop'])
+      await expect(acceptAll(page)).toBeVisible()
+      answer.release()
+      await expect.poll(() => world.faults.at('consents').map(({ status }) => status)).toEqual([201])
+      // It brings a cookie with it, which the page finds to be older than the emptied jar.
+      await expect.poll(() => decisionCookie(context)).toBeUndefined()
+      expect(await state(page)).toBeUndefined()
+      expect(await marks(page)).toEqual(['start', 'stop'])
+
+      const other = await context.newPage()
+      await other.clock.setSystemTime(Date.now() + 60_000)
+      await other.goto(shop.url())
+      await button(other).click()
+      const expectChosen = async () => {
+        for (const tab of [page, other]) await expect.poll(() => state(tab)).toEqual(choices)
+      }
+      await expectChosen()
+      await expect.poll(() => shop.records()).toHaveLength(2)
+      await expect(acceptAll(page)).toHaveCount(0)
+      await page.reload()
+      await other.reload()
+      await expectChosen()
+    })
+  }
 })

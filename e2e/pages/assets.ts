@@ -27,8 +27,12 @@ const javascript = { 'content-type': 'text/javascript; charset=utf-8', 'cache-co
 
 const assets: Readonly<Record<string, Asset>> = {
   '/tracker.js': { status: 200, headers: javascript, body: tracker },
-  // Its name is its query, so that one file serves for all marks.
-  '/mark.js': { status: 200, headers: javascript, body: "ran.push(document.currentScript.src.split('?')[1]);" },
+  // Its name is its query, so that one file serves for all marks. It may run and have lost its address by then.
+  '/mark.js': {
+    status: 200,
+    headers: javascript,
+    body: "ran.push(document.currentScript?.src.split('?')[1] ?? 'a file without an address');",
+  },
   '/track': { status: 204, headers: {}, body: '' },
   '/frame': {
     status: 200,

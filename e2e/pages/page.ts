@@ -21,8 +21,8 @@ export type Part = (at: At) => string
 
 export interface Look {
   readonly lang?: string
-  /** Policy directives that are otherwise, or more of them. */
-  readonly csp?: Readonly<Record<string, string>>
+  /** Policy directives that are otherwise, or more of them; null for none of that name. */
+  readonly csp?: Readonly<Record<string, string | null>>
   /** No policy at all, as most pages of the world have it; no nonces either. */
   readonly lax?: boolean
   readonly isHostile?: boolean
@@ -36,8 +36,8 @@ export const escapeText = (text: string) => text.replace(/&/g, '&amp;').replace(
 /** What every page has: scripts say here that they ran. */
 const ledgerScript = 'window.ran = []; window.heard = [];'
 
-const policyOf = ({ nonce, base }: At, csp: Readonly<Record<string, string>>): string => {
-  const directives: Record<string, string> = {
+const policyOf = ({ nonce, base }: At, csp: Readonly<Record<string, string | null>>): string => {
+  const directives: Record<string, string | null> = {
     'default-src': "'none'",
     'script-src': `'nonce-${nonce}' 'strict-dynamic'`,
     'style-src': "'none'",
@@ -49,6 +49,7 @@ const policyOf = ({ nonce, base }: At, csp: Readonly<Record<string, string>>): s
     ...csp,
   }
   return Object.entries(directives)
+    .filter(([, value]) => value !== null)
     .map(([name, value]) => `${name} ${value}`)
     .join('; ')
 }

@@ -84,8 +84,9 @@ export const test = base.extend<Fixtures, { ground: Ground }>({
   ],
 })
 
-/** What scripts have run, in order. */
-export const marks = (page: Page) => page.evaluate(() => (globalThis as unknown as { ran: string[] }).ran)
+/** What scripts have run, in order; as strings, since a list of `undefined` would pass for an empty one. */
+export const marks = (page: Page) =>
+  page.evaluate(() => (globalThis as unknown as { ran: unknown[] }).ran.map((one) => String(one)))
 
 export interface HeardMark {
   readonly name: 'change' | 'ask' | 'lapse'
