@@ -191,19 +191,19 @@ test.describe('a file that was out of reach is fetched again in the same page', 
         await expectRecorded(page, shop, ['accept-all'])
       })
     }
-
-    test(`${route}: a refusal by the page’s own code made meanwhile counts, and arrives`, async ({ page, world }) => {
-      const shop = await without(page, world, route, 'reset')
-      await avow(page, 'rejectAll')
-      await mend(page, world)
-      await online(page)
-      await expect.poll(() => state(page)).toEqual(none)
-      await expect.poll(() => shop.records()).toHaveLength(1)
-      await expectRecorded(page, shop, ['reject-all'])
-      await expect(acceptAll(page)).toHaveCount(0)
-      await expectNothingGranted(page)
-    })
   }
+
+  test('notice: a refusal by the page’s own code made meanwhile counts, and arrives', async ({ page, world }) => {
+    const shop = await without(page, world, 'notice', 'reset')
+    await avow(page, 'rejectAll')
+    await mend(page, world)
+    await online(page)
+    await expect.poll(() => state(page)).toEqual(none)
+    await expect.poll(() => shop.records()).toHaveLength(1)
+    await expectRecorded(page, shop, ['reject-all'])
+    await expect(acceptAll(page)).toHaveCount(0)
+    await expectNothingGranted(page)
+  })
 
   test('a withdrawal made meanwhile arrives, and what the grant left goes', async ({ page, world }) => {
     const shop = await world.host()

@@ -23,13 +23,16 @@ function create(page: Page): Ui {
   return {
     ...desk,
     // There is nothing of ours to open, and nothing to cover.
-    open: () => {},
-    button: () => {},
     place: () => {},
-    withdraw: refuse,
-    rejectAll: refuse,
-    acceptAll: (event) => decide('accept-all', {}, event),
-    save: (choices, event) => decide('save', choices, event),
+    onDecide: () => {},
+    asked: {
+      open: () => {},
+      button: () => {},
+      withdraw: refuse,
+      rejectAll: refuse,
+      acceptAll: (event) => decide('accept-all', {}, event),
+      save: (choices, event) => decide('save', choices, event),
+    },
   }
 }
 
@@ -37,8 +40,9 @@ function create(page: Page): Ui {
 export const createConsent = <const Site extends SiteConfig>(
   site: Site,
   base?: string,
+  nonce?: string,
 ): Methods<Site['categories'][number]> =>
-  createMethods(site, base, {
+  createMethods(site, base, nonce, {
     ui: async () => ({ create }),
     settings: async () => ({ create: () => {} }),
     account: () => import('./decide/identify.js'),

@@ -84,7 +84,7 @@ export function createApp(parts: AppParts): App {
   const door = createDoor({ sites, keys, tokens: parts.tokens, alarms: parts.alarms, now })
   const carry = createCarry(parts.publicUrl)
   const addPublic = (app: OpenAPIHono<KeyEnv>) => {
-    scriptRoutes(app, sites, scripts)
+    scriptRoutes(app, sites, scripts, parts.publicUrl)
     gpcRoutes(app, sites)
     consentRoutes(app, sites, carry, now)
     activityRoutes(app, sites, carry, now)

@@ -38,6 +38,7 @@ const ROUTES: Readonly<Record<string, Need | 'anybody'>> = {
   'POST /v1/consents': 'anybody',
   'POST /v1/activity': 'anybody',
   'GET /v1/state': 'anybody',
+  'GET /v1/receipts/{id}': 'anybody',
   'GET /healthz': 'anybody',
   'GET /readyz': 'anybody',
   'GET /openapi.json': 'anybody',
@@ -63,7 +64,10 @@ const guarded = Object.entries(ROUTES).filter((entry): entry is [string, Need] =
 
 /** Two sites whose logs are private, a record, and a key to be administered. */
 async function world() {
-  const sites = [SITE, OTHER].map((site) => ({ site, policy: testPolicy(), origins: [PAGE_ORIGIN], publicLog: false }))
+  const sites = [
+    { site: SITE, policy: testPolicy(), origins: [PAGE_ORIGIN], publicLog: false },
+    { site: OTHER, policy: testPolicy(), origins: ['https://other.example'], publicLog: false },
+  ]
   const made = await testWorld({ sites })
   const { avow, storage, clock, consent } = made
   const { id, subject } = await consent()

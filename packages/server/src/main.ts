@@ -113,6 +113,17 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
     // Every site, before anything is written for one of them.
     const wanted = options.sites.map((site) => checkSite(site, options.publicUrl))
     checkApart(wanted)
+    const served = wanted.map(({ site }) => site)
+    const oidc = options.oidc === undefined ? null : parseOidc('oidc', options.oidc, served)
+    const log = options.log ?? console.error
+    const tokens = oidc && createTokens(oidc, { ...(options.outside ?? realOutside), now, warn: log })
+    const webhook =
+      options.webhook && createWebhook(options.webhook, { ...(options.outside ?? realOutside), now, warn: log })
+    if (webhook) closing.push(() => webhook.close())
+    const alarms = new Alarms(options.alarms ?? {}, (alarm) => {
+      log(describeAlarm(alarm))
+      webhook?.send(alarm)
+    })
     const keyring = createKeyring(options.keys)
     // First of all: with the wrong key, or beside another vault, nothing may be written for any site.
     await openVault(storage, keyring)

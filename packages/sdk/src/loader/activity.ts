@@ -1,4 +1,5 @@
 /** What counts as activity: a page before a person's eyes, their pointer, their keys. Not prerendering, not a timer. */
+import { listen } from './listen.js'
 
 /** Calls `active` on each sign of a person; how often that is written is the controller's business. */
 export function watchActivity(active: () => void): void {
@@ -6,6 +7,6 @@ export function watchActivity(active: () => void): void {
   const see = (event?: Event) => {
     if (!document.hidden && event?.isTrusted !== false) active()
   }
-  for (const name of ['visibilitychange', 'pointerdown', 'keydown']) addEventListener(name, see, true)
+  listen(['visibilitychange', 'pointerdown', 'keydown'], see)
   see()
 }

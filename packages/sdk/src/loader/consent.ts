@@ -3,6 +3,7 @@
  * tells anybody, so a page that dies at any moment has lost nothing. No markup, no network.
  */
 import type { Choices, SiteConfig, State } from '../wire.js'
+import { attempt } from './attempt.js'
 import { compareDecisions, countGrants, type Decision, decodeDecision, encodeDecision } from './cookie.js'
 import type { Jar } from './jar.js'
 import { grants, isNewDay, mustAsk, slideMs, stands } from './rules.js'
@@ -60,8 +61,8 @@ export function createConsent(
   let known: Decision | null = null
   /** Whether the jar keeps what is written to it; where it doesn't, an empty jar says nothing. */
   let keeps = false
-  /** The newest count there ever was: what counts less was brought back by an answer that came late. */
-  let floor = 0
+  /** The newest there ever was: what is older was brought back by an answer that came late. */
+  let newest: Pick<Decision, 'n' | 'decidedAt'> = { n: 0, decidedAt: 0 }
   let told: string
   const decision = () => (stands(known, site, now()) ? known : null)
   const granted = () => grants(known, site, now(), signal)
@@ -72,7 +73,7 @@ export function createConsent(
     const value = encodeDecision(made)
     // As it will be read, in whole seconds: else each reading would find another decision.
     known = decodeDecision(value)
-    floor = made.n
+    newest = known!
     // What undid a grant must outlive it. A grant is never kept twice: a copy could outlive its cookie.
     jar.write(value, site.inactivityDays, countGrants(made) ? (own ? false : undefined) : made.n > 1 || undefined)
     keeps = !!jar.read()
@@ -80,7 +81,8 @@ export function createConsent(
 
   function tell(own: boolean): void {
     told = summary()
-    for (const listener of listeners) listener(own)
+    // One that fails keeps no gate open.
+    for (const listener of listeners) attempt(() => listener(own))
   }
 
   function refresh(): void {
@@ -88,12 +90,20 @@ export function createConsent(
     // An emptied jar is the person's wish. Only where it never kept anything does the page's own memory count.
     if (read) keeps = true
     else if (keeps) known = null
-    if (read && (known ? compareDecisions(read, known) >= 0 : read.n >= floor)) known = read
+    const isNews = () =>
+      known ? compareDecisions(read!, known) >= 0 : read!.n > newest.n || read!.decidedAt > newest.decidedAt
+    // In an emptied jar another tab begins to count anew.
+    if (read && isNews()) known = known || read.n > newest.n ? read : { ...read, n: newest.n + 1 }
     for (const one of kept()) {
-      // It takes no grant from elsewhere, but it does take a refusal.
-      if (one && one.n >= floor && (known ? compareDecisions(one, known) > 0 : !countGrants(one))) known = one
+      // It takes no grant from elsewhere, but it does take a refusal, while that counts.
+      if (
+        stands(one, site, now()) &&
+        one.n >= newest.n &&
+        (known ? compareDecisions(one, known) > 0 : !countGrants(one))
+      )
+        known = one
     }
-    floor = Math.max(floor, known?.n ?? 0)
+    newest = known ?? newest
     // Gates close first, then the older decision goes.
     if (summary() !== told) tell(false)
     if (read !== known) {
@@ -106,13 +116,12 @@ export function createConsent(
   function drop(): void {
     known = null
     keeps = false
-    floor++
     jar.write('', -1, false)
     tell(false)
   }
 
   function amend(more: Partial<Decision>): void {
-    write({ ...known!, ...more, n: floor + 1 }, true)
+    write({ ...known!, ...more, n: newest.n + 1 }, true)
     tell(false)
   }
 
@@ -140,10 +149,11 @@ export function createConsent(
         secret: known?.secret || secret,
         gpc: signal && countGrants({ choices }) > 0,
         ...more,
-        n: floor + 1,
+        n: newest.n + 1,
       }
       write(made, true)
-      keep(made, encodeDecision(made))
+      // What can't be kept still counts here.
+      attempt(() => keep(made, encodeDecision(made)))
       tell(true)
     },
 

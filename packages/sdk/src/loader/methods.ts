@@ -33,11 +33,12 @@ export type Fetches = { readonly [File in 'ui' | 'settings' | 'account']: () => 
 export function createMethods<Category extends string>(
   site: SiteConfig,
   base: string | undefined,
+  nonce: string | undefined,
   fetches: Fetches,
 ): Methods<Category> {
   const files = ((file: keyof Fetches) => fetches[file]()) as Files
   if (base === undefined) files.words = wordsOf(parseSite(site))
-  const { ask, ...methods } = start(parseSite(site), base ?? '', '', files, tellSignals)
+  const { ask, ...methods } = start(parseSite(site), base ?? '', nonce ?? '', files, tellSignals)
   const asking =
     (method: Parameters<typeof ask>[0]) =>
     (...args: unknown[]) =>

@@ -8,7 +8,7 @@ type Method = keyof Avow | keyof Asked | keyof Account
 /** `window.avow('whenGranted', 'analytics', start)`; a page may define it beforehand as a queue of such calls. */
 interface Call {
   (method: Method, ...args: unknown[]): unknown
-  q?: ArrayLike<unknown>[]
+  q?: Iterable<unknown>[]
   /** True on ours. */
   on?: boolean
 }
@@ -17,7 +17,7 @@ export function serve(site: SiteConfig, base: string, nonce: string, files: File
   const page = window as Window & { avow?: Call }
   const early = page.avow
   // Twice the tag: the first one serves.
-  if (early?.on) return
+  if (early?.on === true) return
   const methods = start(site, base, nonce, files, signals)
   const call: Call = (method, ...args) =>
     attempt(() => {
@@ -26,6 +26,7 @@ export function serve(site: SiteConfig, base: string, nonce: string, files: File
     })
   call.on = true
   page.avow = call
-  // A stub keeps `arguments`, which is no array.
-  for (const args of early?.q ?? []) call(...(Array.from(args) as [Method]))
+  early?.q?.forEach?.((args) => {
+    attempt(() => call(...(args as [Method])))
+  })
 }

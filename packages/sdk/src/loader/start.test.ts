@@ -45,12 +45,15 @@ function started() {
   const told: string[] = []
   const note = (name: string) => () => void told.push(name)
   const ui = {
-    open: note('open'),
-    withdraw: note('withdraw'),
-    rejectAll: note('rejectAll'),
-    acceptAll: note('acceptAll'),
+    asked: {
+      open: note('open'),
+      button: note('button'),
+      withdraw: note('withdraw'),
+      rejectAll: note('rejectAll'),
+      acceptAll: note('acceptAll'),
+      save: note('save'),
+    },
     settle: async () => void told.push('settle'),
-    save: note('save'),
     place: note('place'),
     link: note('link'),
   }

@@ -2,14 +2,14 @@
  * Wires the loader to the page: gates, tabs, activity, signals, the site's own buttons; and fetches the other files only when
  * there is something to decide, to send or to clean.
  */
-import type { ActivityAnswer, Choices, Notice, SiteConfig } from '../wire.js'
+import type { Action, ActivityAnswer, Choices, Layer, Notice, SiteConfig } from '../wire.js'
 import { watchActivity } from './activity.js'
 import { attempt } from './attempt.js'
 import { type Consent, createConsent, deny } from './consent.js'
 import { countGrants, type Decision, decodeDecision } from './cookie.js'
-import { createGate, type Start } from './gate.js'
+import { createGate, heldFrames, type Start } from './gate.js'
 import { createJar } from './jar.js'
-import { pickLanguage } from './rules.js'
+import { listen } from './listen.js'
 import { watchTabs } from './tabs.js'
 
 /** What the other files get from the loader. */
@@ -36,8 +36,8 @@ export interface Page {
 
 /** A withdrawal as the loader keeps it. */
 export interface Draft {
-  /** As the cookie has it, by which the next page knows of it. */
-  readonly decision: string
+  /** As the cookie has it, by which the next page knows of it; null where it was an account's that has signed out since. */
+  readonly decision: string | null
   readonly made: Decision
   /** Ten random bytes for the id, so that whichever tab makes a submission of it makes the same one. */
   readonly bytes: Record<number, number>
@@ -69,11 +69,15 @@ export interface Account {
 type Ask = (method: keyof Asked | keyof Account, ...args: unknown[]) => void
 
 /** What the UI file gives back. */
-export interface Ui extends Asked {
+export interface Ui {
+  /** All that a page may call by name, and nothing that takes a choice without a click. */
+  readonly asked: Asked
   /** Sends what is pending and deletes what has no grant; fulfils when the sending has been tried. */
   settle(): Promise<void>
   /** Offers the choice in the place of what is held. */
   place(): void
+  /** Takes a choice that was made in another place of ours. `cited`: the notice that was on screen. */
+  onDecide(layer: Layer, action: Action, event: unknown, switches?: Choices, cited?: Notice | null): void
   /** Takes over what was decided before, on another device of the account or on this one signed out. `isNews`: here. */
   link(choices: Choices, more: Partial<Decision>, isNews: boolean): void
 }
@@ -88,7 +92,7 @@ export interface Parts {
 /** Fetches one of the other files, each of which makes its part of the page. */
 export interface Files {
   <File extends keyof Parts>(file: File): Promise<{ create(page: Page): Parts[File] }>
-  /** The words in this language, where the page has them itself. */
+  /** The words, where the page has them itself; in this language, or the best there is. */
   words?(language: string): Promise<Notice>
 }
 
@@ -115,6 +119,8 @@ export interface Avow {
   ask: Ask
 }
 
+/** After so long what could not be fetched is worth another try. */
+const againMs = 3000
 /** Long enough for the file that sends and cleans, short enough that a withdrawal ends tracking at once. */
 const reloadWaitMs = 1000
 /**
@@ -145,7 +151,7 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
       there += document.cookie
       for (const store of [localStorage, sessionStorage]) {
         for (const key of Object.keys(store)) {
-          there += `; ${key}`
+          there += `; ${key}=`
           if (key.startsWith(prefix)) attempt(() => kept.push(decodeDecision(JSON.parse(store[key]).decision)), true)
         }
       }
@@ -159,23 +165,26 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
   })
   const { granted, decision } = consent
 
-  let words: Promise<Notice> | undefined
-  const notice = () => {
-    const language = pickLanguage([document.documentElement.lang, ...navigator.languages], site.languages)
-    words ??=
-      files.words?.(language) ??
-      fetch(`${base}/v1/sites/${site.site}/notice?lang=${language}`).then((answer) => {
-        if (!answer.ok) words = undefined
-        return answer.json()
-      })
-    return words
+  const once: Record<string, Promise<unknown> | undefined> = {}
+  /** Gets it once, and again only where that failed. */
+  const get = <Thing>(name: string, fetching: () => Promise<Thing>): Promise<Thing> => {
+    once[name] ??= fetching().catch((problem) => {
+      // Not at once: a page that changes all the time would ask all the time.
+      setTimeout(() => delete once[name], againMs)
+      throw problem
+    })
+    return once[name] as Promise<Thing>
   }
-
-  const loaded: { [File in keyof Parts]?: Promise<Parts[File]> } = {}
-  const load = <File extends keyof Parts>(file: File): Promise<Parts[File]> => {
-    loaded[file] ??= files(file).then((it) => it.create(page)) as (typeof loaded)[File]
-    return loaded[file]!
-  }
+  const notice = () =>
+    get('notice', async () => {
+      const { lang } = document.documentElement
+      if (files.words) return files.words(lang)
+      // What else the visitor reads is in the request's own `Accept-Language`.
+      const answer = await fetch(`${base}/v1/sites/${site.site}/notice?lang=${lang}`)
+      if (!answer.ok) throw answer
+      return answer.json() as Promise<Notice>
+    })
+  const load = <File extends keyof Parts>(file: File) => get(file, async () => (await files(file)).create(page))
   const ui = () => {
     const part = load('ui')
     // The words travel beside the file, not after it.
@@ -187,10 +196,10 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
     const call = (on: Promise<Asked | Account>) =>
       quiet(on.then((it) => (it as unknown as Record<string, (...args: unknown[]) => unknown>)[method]!(...args)))
     const now = decision()
-    // By their first letters: identify, forget; withdraw, rejectAll.
+    // By their first letters: identify, forget.
     if (/^[if]/.test(method)) call(load('account'))
     // A grant that the opt-out signal suspends can be withdrawn, too.
-    else if (!now || !countGrants(now) || !/^[wr]/.test(method)) call(ui())
+    else if (!now || !countGrants(now) || !/^(withdraw|rejectAll)$/.test(method)) call(ui().then((it) => it.asked))
     else {
       consent.decide(deny(site), '', (made, decision) => {
         const bytes = crypto.getRandomValues(new Uint8Array(10))
@@ -206,20 +215,23 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
   const settle = async (own?: boolean) => {
     const there = look()
     const isLeft = ({ name, category }: SiteConfig['cookies'][number]) =>
-      !granted().includes(category) && there.includes(`; ${name.split('*')[0]}`)
+      !granted().includes(category) && `; ${name}=`.split('*').every((piece) => there.includes(piece))
     if (own || consent.asks() || there.includes(`; ${prefix}0`) || site.cookies.some(isLeft))
       await (await ui()).settle()
   }
   quiet(settle())
+  listen(['online'], () => quiet(settle()))
 
   const gate = createGate(document, nonce, (category) => granted().includes(category))
-  signals?.(window, site, consent)
+  attempt(() => signals?.(window, site, consent))
   watchTabs(consent.refresh)
 
   /** Something ran that can't be stopped. A hidden tab waits until it is shown, so that it never acts by itself. */
   const reload = () => {
-    if (document.hidden) addEventListener('visibilitychange', reload)
-    else location.reload()
+    if (document.hidden) listen(['visibilitychange'], reload)
+    // Not one more time what a form had sent. To an address with a hash that would only be a jump.
+    else if (location.hash) location.reload()
+    else location.replace(location.href)
   }
   const never = !!site.reload
 
@@ -234,11 +246,11 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
 
   const scan = () => {
     gate.scan()
-    if (document.querySelector('avow-settings:not(:defined)')) quiet(load('settings'))
-    if (document.querySelector('[data-avow-src]:not([src])')) quiet(ui().then((it) => it.place()))
+    if (document.querySelector('avow-settings')) quiet(load('settings'))
+    if (document.querySelector(`${heldFrames}:not([src])`)) quiet(ui().then((it) => it.place()))
   }
   new MutationObserver(scan).observe(document, { childList: true, subtree: true })
-  addEventListener('DOMContentLoaded', scan)
+  listen(['DOMContentLoaded'], scan)
   scan()
 
   watchActivity(() => {
@@ -261,10 +273,11 @@ export function start(site: SiteConfig, base: string, nonce: string, files: File
   })
   setInterval(consent.refresh, checkMs)
 
-  addEventListener('click', (event) => {
+  // Before anybody stops it, and in shadow roots, too.
+  listen(['click'], (event) => {
     for (const method of ['open', 'withdraw'] as const) {
-      // A click that a script dispatched on the document or the window is inside no element.
-      if ((event.target as Partial<Element>).closest?.(`[data-avow-${method}]`)) ask(method)
+      // The document and the window are on every path, and match nothing.
+      if (event.composedPath().some((one) => (one as Partial<Element>).matches?.(`[data-avow-${method}]`))) ask(method)
     }
   })
 

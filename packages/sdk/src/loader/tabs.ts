@@ -1,4 +1,5 @@
 /** One choice, all tabs: whatever tells that the jar may have changed leads to reading it again. */
+import { listen } from './listen.js'
 
 /**
  * Calls `refresh` when another tab, the server or the person may have changed the cookie. Nothing needs announcing:
@@ -6,6 +7,6 @@
  * the cookie is written. `pageshow` is for a page restored as it was left.
  */
 export function watchTabs(refresh: () => void): void {
-  for (const name of ['storage', 'pageshow', 'visibilitychange']) addEventListener(name, refresh)
+  listen(['storage', 'pageshow', 'visibilitychange'], refresh)
   ;(window as { cookieStore?: EventTarget }).cookieStore?.addEventListener('change', refresh)
 }

@@ -16,7 +16,7 @@ import { openSqliteStorage } from '../storage/sqlite.js'
 import { type Storage, UnavailableError } from '../storage/storage.js'
 import { startPostgres } from '../storage/test-postgres.js'
 import { testFolder } from '../test-folder.js'
-import { PAGE_ORIGIN, SITE, testPolicy, testWorld } from '../testing.js'
+import { SITE, testPolicy, testWorld } from '../testing.js'
 import { openBlinder } from '../vault/blind.js'
 import { createKeyring } from '../vault/keyring.js'
 import { verifyLog } from '../verify/log.js'
@@ -404,7 +404,12 @@ describe('an older copy of the access log', () => {
 })
 
 test('what is about all sites is in the access log of each, and what is about one in that alone', async () => {
-  const sites = [SITE, 'other'].map((site) => ({ site, policy: testPolicy(), origins: [PAGE_ORIGIN], publicLog: true }))
+  const sites = [SITE, 'other'].map((site) => ({
+    site,
+    policy: testPolicy(),
+    origins: [`https://${site}.example`],
+    publicLog: true,
+  }))
   const { avow, ask, accesses } = await world({ sites })
   const admin = await avow.keys.create({ name: 'admin', sites: null, scopes: ['admin', 'access:read'] })
   expect((await ask('/v1/admin/keys', admin)).status).toBe(200)

@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { realOutside } from '../outsiders.js'
-import { PAGE_ORIGIN, SITE, testPolicy, testWorld } from '../testing.js'
+import { SITE, testPolicy, testWorld } from '../testing.js'
 import { AUDIENCE, startIssuer, type TestIssuer } from './test-issuer.js'
 import { type OidcOptions, parseOidc } from './token.js'
 
@@ -118,7 +118,7 @@ describe('a token of the identity provider', () => {
     const sites = [SITE, 'other'].map((site) => ({
       site,
       policy: testPolicy(),
-      origins: [PAGE_ORIGIN],
+      origins: [`https://${site}.example`],
       publicLog: true,
     }))
     const { ask } = await world(

@@ -248,16 +248,13 @@ export class PolicyBook {
     return until.slice(Math.max(material, 0))
   }
 
-  /** The notice in this language, by its first subtag if need be; else the default language's. */
-  notice(language: string | undefined): Notice {
-    const wanted = language?.toLowerCase()
+  /** The notice in the first of these languages that there is one in, by its first subtag if need be; else the default's. */
+  notice(wanted: readonly string[]): Notice {
     const [first] = this.notices
     if (!first) throw new Error('a policy has at least one notice')
-    return (
-      this.notices.find((notice) => notice.language.toLowerCase() === wanted) ??
-      this.notices.find((notice) => notice.language === wanted?.split('-')[0]) ??
-      first
-    )
+    const tags = wanted.flatMap((tag) => [tag, tag.split('-')[0]!]).map((tag) => tag.toLowerCase())
+    const tag = tags.find((tag) => this.notices.some(({ language }) => language.toLowerCase() === tag))
+    return this.notices.find(({ language }) => language.toLowerCase() === tag) ?? first
   }
 
   /** What every page of the site must know before anybody decides. Every page pays for it, so it has only what is set. */

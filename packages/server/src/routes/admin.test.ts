@@ -1,11 +1,16 @@
 import { expect, test } from 'vitest'
 import { SCOPES, type Scope } from '../access/caller.js'
-import { PAGE_ORIGIN, SITE, testPolicy, testWorld } from '../testing.js'
+import { SITE, testPolicy, testWorld } from '../testing.js'
 
 const DAY_MS = 86_400_000
 
 async function world() {
-  const sites = [SITE, 'other'].map((site) => ({ site, policy: testPolicy(), origins: [PAGE_ORIGIN], publicLog: true }))
+  const sites = [SITE, 'other'].map((site) => ({
+    site,
+    policy: testPolicy(),
+    origins: [`https://${site}.example`],
+    publicLog: true,
+  }))
   const made = await testWorld({ sites })
   const { avow } = made
   const admin = await avow.keys.create({ name: 'operator', sites: null, scopes: ['admin'] })

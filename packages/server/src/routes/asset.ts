@@ -9,7 +9,12 @@ export type Asset = (c: Context) => Response
 const BEST_COMPRESSION_LIMIT_BYTES = 256 * 1024
 
 /** `cacheControl` as the header has it. Cross-origin pages may use it, since consent scripts are often served from elsewhere. */
-export function createAsset(body: string | Uint8Array, contentType: string, cacheControl: string): Asset {
+export function createAsset(
+  body: string | Uint8Array,
+  contentType: string,
+  cacheControl: string,
+  vary = 'accept-encoding',
+): Asset {
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : new Uint8Array(body)
   const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 27)}"`
   const quality = bytes.length > BEST_COMPRESSION_LIMIT_BYTES ? 5 : constants.BROTLI_MAX_QUALITY
@@ -18,7 +23,7 @@ export function createAsset(body: string | Uint8Array, contentType: string, cach
     'content-type': contentType,
     'cache-control': cacheControl,
     etag,
-    vary: 'accept-encoding',
+    vary,
     'access-control-allow-origin': '*',
     'cross-origin-resource-policy': 'cross-origin',
     'x-content-type-options': 'nosniff',

@@ -124,12 +124,16 @@ describe('a receipt that is asked for once more', () => {
 
   test('of a record that no head covers yet is to be asked for later', async () => {
     let isDown = false
-    const escrow = createMemoryEscrow()
-    const put: Escrow['put'] = async (head) => {
-      if (isDown) throw new Error('the disk is full')
-      await escrow.put(head)
+    // Each log has its own.
+    const escrowOf = (): Escrow => {
+      const escrow = createMemoryEscrow()
+      const put: Escrow['put'] = async (head) => {
+        if (isDown) throw new Error('the disk is full')
+        await escrow.put(head)
+      }
+      return { ...escrow, put }
     }
-    const world = await testWorld({ escrowOf: () => ({ ...escrow, put }) })
+    const world = await testWorld({ escrowOf })
     const sent = world.submission()
     isDown = true
     expect((await world.post(sent)).status).toBeGreaterThanOrEqual(500)

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import type { SiteConfig } from '@avow/sdk/wire'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { parseAccept } from 'hono/utils/accept'
 import { policySchema } from '../consent/policy.js'
 import { hashSchema } from '../consent/record.js'
 import type { KeyEnv } from '../middleware/api-key.js'
@@ -42,8 +43,13 @@ export function readScripts(): Scripts {
 }
 
 /** The loader as one file for one site: a function of its configuration, so that nothing of it is among the page's globals. */
-export function siteScript(config: SiteConfig, loader: string): string {
-  const served = `(avowSite=>{${loader.trimEnd()}\n})(${JSON.stringify(config)})\n`
+/**
+ * `base`: the address of the public surface, for a tag that can't tell where it came from. What only a record needs of the
+ * configuration, and what only the server picks from, stays here.
+ */
+export function siteScript({ policy, languages: _, ...config }: SiteConfig, loader: string, base: string): string {
+  const told = JSON.stringify({ ...config, policy: { version: policy.version }, base })
+  const served = `(avowSite=>{${loader.trimEnd()}\n})(${told})\n`
   // Here and not in the loader, which every page of every site pays for. Where the loader failed there is nothing to call.
   return config.button ? `${served}self.avow&&avow('button')\n` : served
 }
@@ -92,7 +98,7 @@ const noticeRoute = createRoute({
     'By `lang`, of the policy in force: in that language, or by its first subtag, or in the default one. By `hash`, as a record cites it, whatever policy is in force: what was published under it, which never changes. Not by both.',
   request: {
     params: siteParam,
-    query: z.strictObject({ lang: z.string().min(2).max(35).optional(), hash: hashSchema.optional() }),
+    query: z.strictObject({ lang: z.string().max(35).optional(), hash: hashSchema.optional() }),
   },
   responses: {
     200: {
@@ -135,17 +141,24 @@ function publishedNotice({ book }: Site, { published }: SiteAssets, hash: string
   return asset
 }
 
-export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Scripts): void {
+export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Scripts, base: string): void {
   const files = { ui: scripts.ui[0], settings: scripts.settings[0], account: scripts.account[0] }
   const assets = new Map<string, SiteAssets>()
   for (const [name, { book, page }] of sites) {
     const config = book.siteConfig(name, files, page)
     assets.set(name, {
-      script: createAsset(siteScript(config, config.consentMode ? scripts.signals : scripts.loader), JAVASCRIPT, SHORT),
+      script: createAsset(
+        siteScript(config, config.consentMode ? scripts.signals : scripts.loader, base),
+        JAVASCRIPT,
+        SHORT,
+      ),
       config: createAsset(JSON.stringify(config), JSON_TYPE, SHORT),
       policy: createAsset(JSON.stringify(book.current), JSON_TYPE, SHORT),
       notices: new Map(
-        book.notices.map((notice) => [notice.hash, createAsset(JSON.stringify(notice), JSON_TYPE, FRESH)]),
+        book.notices.map((notice) => [
+          notice.hash,
+          createAsset(JSON.stringify(notice), JSON_TYPE, FRESH, 'accept-encoding, accept-language'),
+        ]),
       ),
       published: new Map(),
     })
@@ -167,7 +180,11 @@ export function scriptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, scripts: Sc
     const { lang, hash } = c.req.valid('query')
     const site = siteOf(sites, name)
     const made = assetsOf(name)
-    if (hash === undefined) return made.notices.get(site.book.notice(lang).hash)!(c) as never
+    if (hash === undefined) {
+      // The page's language, then the browser's, then the policy's default.
+      const browser = parseAccept(c.req.header('accept-language') ?? '').map(({ type }) => type)
+      return made.notices.get(site.book.notice([...(lang ? [lang] : []), ...browser]).hash)!(c) as never
+    }
     if (lang !== undefined) throw new InputError('lang', 'nothing beside hash, which is of one language')
     return publishedNotice(site, made, hash)(c) as never
   })
