@@ -14,13 +14,13 @@ const sdkDist = 'packages/sdk/dist'
 const sdkVersion = JSON.parse(readFileSync('packages/sdk/package.json', 'utf8')).version
 
 /** Types are checked by `npm run types`; a build only strips them. */
-const strip = (include, target = 'ES2022') =>
+const strip = (include, target = 'ES2022', more = {}) =>
   typescript({
     tsconfig: 'tsconfig.json',
     filterRoot: '.',
     include: include.map((path) => `${path}/**/*.{ts,tsx}`),
     exclude: ['**/*.test.ts', '**/*.test.tsx'],
-    compilerOptions: { noEmit: false, noCheck: true, target, incremental: false },
+    compilerOptions: { noEmit: false, noCheck: true, target, incremental: false, ...more },
     noEmitOnError: false,
   })
 
@@ -54,8 +54,8 @@ const stripWithTypes = (source, outDir) =>
  */
 const privateNames = [
   ...['amend', 'asks', 'decide', 'drop', 'known', 'obey', 'refresh', 'slide', 'subscribe'],
-  ...['draft', 'prefix', 'sending', 'telling'],
-  ...['mustReload', 'scan'],
+  ...['asked', 'draft', 'prefix', 'sending', 'telling'],
+  ...['mustReload', 'scan', 'update', 'read', 'write', 'place', 'consent'],
   ...['adopt', 'flush', 'settle', 'onRecorded', 'onRefused', 'onDecide', 'onPreferences', 'onManage', 'isSignalled'],
 ]
 const shortNames = Object.fromEntries(
@@ -67,8 +67,8 @@ const squeeze = (more) =>
   terser({
     ecma: 2020,
     module: true,
-    compress: { passes: 3, inline: 1, ...more },
-    mangle: { properties: { regex: new RegExp(`^(${privateNames.join('|')})$`) } },
+    compress: { passes: 6, inline: 1, ...more },
+    mangle: { properties: { builtins: true, regex: new RegExp(`^(${privateNames.join('|')})$`) } },
     nameCache: { props: { props: shortNames } },
     format: { comments: false },
   })
@@ -78,6 +78,14 @@ const ours = { unsafe_arrows: true, keep_fargs: false }
 
 /** Bare names are installed packages; whoever runs the bundle has them. */
 const isPackage = (id) => !id.startsWith('.') && !isAbsolute(id)
+
+/** Plain calls of `h` repeat fewer words than what compilers make of JSX today, and need no run time of their own. */
+const classicJsx = { jsx: 'react', jsxFactory: 'h', jsxFragmentFactory: 'Fragment', jsxImportSource: undefined }
+const plainJsx = {
+  name: 'plain-jsx',
+  transform: (code, id) =>
+    id.endsWith('.tsx') ? { code: `import { Fragment, h } from 'preact'\n${code}`, map: null } : null,
+}
 
 /** Style sheets are strings, which no minifier of scripts touches. */
 const squeezeStyles = {
@@ -111,7 +119,8 @@ const pinnedHash = {
 const hashed = (key, pattern) => ({
   name: 'hashed-names',
   writeBundle(_, bundle) {
-    const [name] = Object.keys(bundle)
+    const names = Object.keys(bundle)
+    const name = names.find((one) => pattern.test(one)) ?? names[0]
     for (const old of readdirSync(sdkDist)) if (pattern.test(old) && old !== name) rmSync(join(sdkDist, old))
     const file = join(sdkDist, 'manifest.json')
     const manifest = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
@@ -156,28 +165,19 @@ export const builds = {
     plugins: [strip([sdk], 'ES2020'), squeeze(ours), hashed('signals', /^$/)],
   },
 
-  // A visitor who has to decide: the loader imports it, with Preact inside.
+  // A visitor who has to decide, or who looks at what was decided: the loader imports the one, and where it finds an
+  // <avow-settings> the other, which takes Preact and what else it can from the first.
   ui: {
-    input: { 'avow-ui': `${sdk}/ui/mount.tsx` },
+    input: { 'avow-ui': `${sdk}/ui/mount.tsx`, 'avow-settings': `${sdk}/ui/settings/mount.tsx` },
+    preserveEntrySignatures: 'allow-extension',
     output: { dir: sdkDist, format: 'es', entryFileNames: '[name].[hash:10].js', hashCharacters: 'hex' },
     plugins: [
       nodeResolve({ browser: true }),
       squeezeStyles,
-      strip([sdk], 'ES2020'),
+      plainJsx,
+      strip([sdk], 'ES2020', classicJsx),
       squeeze(ours),
       hashed('ui', /^avow-ui\..*\.js$/),
-    ],
-  },
-
-  // The account page: the loader imports it where it finds an <avow-settings>.
-  settings: {
-    input: { 'avow-settings': `${sdk}/ui/settings/mount.tsx` },
-    output: { dir: sdkDist, format: 'es', entryFileNames: '[name].[hash:10].js', hashCharacters: 'hex' },
-    plugins: [
-      nodeResolve({ browser: true }),
-      squeezeStyles,
-      strip([sdk], 'ES2020'),
-      squeeze(),
       hashed('settings', /^avow-settings\..*\.js$/),
     ],
   },

@@ -73,7 +73,7 @@ async function expectChoosingWorks(page: Page, host: Host): Promise<void> {
   await expect.poll(() => marks(page)).toEqual(['start'])
   await expect(acceptAll(page)).toHaveCount(0)
   await expect.poll(() => host.records()).toMatchObject([{ action: 'accept-all' }])
-  await expect(page.locator('avow-settings').getByText('Allowed', { exact: true })).toHaveCount(2)
+  await expect(page.locator('avow-settings').getByRole('switch', { checked: true })).toHaveCount(2)
   // An answer, and a tab that comes back to the front, lead to the jar being read again: an empty one says nothing here.
   await page.evaluate(() => dispatchEvent(new Event('visibilitychange')))
   expect(await state(page)).toEqual(all)
@@ -83,8 +83,8 @@ async function expectChoosingWorks(page: Page, host: Host): Promise<void> {
   await expect.poll(() => marks(page)).toEqual(['start', 'stop'])
   await expect.poll(async () => (await host.records()).map(({ action }) => action)).toEqual(['accept-all', 'withdraw'])
   await page.locator('[data-avow-open]').click()
-  await page.getByRole('switch', { name: 'Maps' }).check()
-  await page.getByRole('button', { name: 'Save choices' }).click()
+  await page.getByRole('dialog').getByRole('switch', { name: 'Maps' }).check()
+  await page.getByRole('dialog').getByRole('button', { name: 'Save choices' }).click()
   await expect.poll(() => state(page)).toEqual({ analytics: false, maps: true })
   await expect.poll(() => host.records()).toHaveLength(3)
   await expectUnharmed(page)
@@ -139,7 +139,7 @@ test('in a sandboxed frame the UI works, the choice holds for the page, and noth
   shop.page('/inner', parts, look)
   await page.goto(shop.page('/', [sandboxed]))
   const inner = page.frame({ url: /inner/ })!
-  const button = (name: string) => inner.getByRole('button', { name, exact: true })
+  const button = (name: string) => inner.locator('avow-notice').getByRole('button', { name, exact: true })
   await expect(button('Accept all')).toBeVisible()
   expect(
     await inner.evaluate(() => {

@@ -350,6 +350,60 @@ test('A synthetic click grants nothing', async ({ page, world, witness }) => {
   await expectUndecided(page, shop)
 })
 
+test('what the browser trusts and nobody clicked grants nothing; a key on a button is a click', async ({
+  page,
+  world,
+  witness,
+}) => {
+  const shop = await world.host()
+  const own = html('<button type="button" id="own">Agree</button><input type="checkbox" id="box">')
+  await page.goto(shop.page('/', [...ordinary, own]))
+  await expect(acceptAll(page)).toBeVisible()
+
+  // Both are the browser's own, at a time of the script's choosing.
+  const trusted = await page.evaluate(async () => {
+    const call = (globalThis as unknown as { avow: (...args: unknown[]) => void }).avow
+    const box = document.querySelector<HTMLInputElement>('#box')!
+    const image = new Image()
+    const events: Event[] = []
+    const loaded = new Promise<void>((resolve) => {
+      image.onload = (event) => {
+        events.push(event)
+        call('acceptAll', event)
+        resolve()
+      }
+    })
+    box.onchange = (event) => {
+      events.push(event)
+      call('save', { analytics: true }, event)
+    }
+    box.click()
+    image.src = '/pixel.svg'
+    await loaded
+    return events.map(({ type, isTrusted }) => [type, isTrusted])
+  })
+  expect(trusted).toEqual([
+    ['change', true],
+    ['load', true],
+  ])
+  await witness.expect(/a grant needs the event of a click by a person/, 2)
+  await expectUndecided(page, shop)
+
+  // A person's own, and still none: a key that goes down in a field is no button pressed.
+  await page.evaluate(() => {
+    const call = (globalThis as unknown as { avow: (...args: unknown[]) => void }).avow
+    document.querySelector<HTMLElement>('#box')!.onkeydown = (event) => call('acceptAll', event)
+    document.querySelector<HTMLElement>('#own')!.onclick = (event) => call('acceptAll', event)
+  })
+  await page.locator('#box').press('a')
+  await witness.expect(/a grant needs/)
+  await expectUndecided(page, shop)
+
+  await page.locator('#own').press('Enter')
+  await expect.poll(() => state(page)).toEqual(all)
+  await expect.poll(() => shop.records()).toMatchObject([{ action: 'accept-all', layer: 'api' }])
+})
+
 test('only what the loader offers can be called: the names of its own parts grant nothing, and record nothing', async ({
   page,
   world,

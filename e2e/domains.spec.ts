@@ -2,6 +2,7 @@
 import { isTracking } from './pages/assets.js'
 import { buttons, html, loader, ordinary, script } from './pages/parts.js'
 import type { Arrival } from './support/faults.js'
+import { isNotice, isUi } from './support/visitor.js'
 import {
   acceptAll,
   decisionCookie,

@@ -14,7 +14,7 @@ const ids = (bodies: readonly { body: string }[]) => bodies.map(({ body }) => JS
 /** Chooses in the settings, whatever was chosen before. */
 async function choose(page: Page, button: typeof acceptAll): Promise<void> {
   await page.locator('[data-avow-open]').click()
-  await button(page.getByRole('dialog') as unknown as Page).click()
+  await button(page.getByRole('dialog')).click()
   await expect(page.getByRole('dialog')).toHaveCount(0)
 }
 

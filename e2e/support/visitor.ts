@@ -1,10 +1,14 @@
 /** What a visitor sees and does, and what the browser holds afterwards. */
-import type { BrowserContext, Page } from '@playwright/test'
+import type { BrowserContext, FrameLocator, Locator, Page } from '@playwright/test'
 import { expect } from '@playwright/test'
 import type { DemoFacts } from './demo.js'
 
-export const acceptAll = (page: Page) => page.getByRole('button', { name: 'Accept all', exact: true })
-export const rejectAll = (page: Page) => page.getByRole('button', { name: 'Reject all', exact: true })
+type Place = Page | FrameLocator | Locator
+
+/** In the banner or the preferences of a page or a frame, whose settings panel has such buttons, too; or inside an element. */
+const inNotice = (place: Place) => ('page' in place ? place : place.locator('avow-notice'))
+export const acceptAll = (place: Place) => inNotice(place).getByRole('button', { name: 'Accept all', exact: true })
+export const rejectAll = (place: Place) => inNotice(place).getByRole('button', { name: 'Reject all', exact: true })
 
 /** The requests that the analytics script is, or makes. */
 export const isAnalytics = (url: string) => {

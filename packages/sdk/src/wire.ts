@@ -102,7 +102,6 @@ export interface Labels {
   readonly decidedAt: string
   readonly consentId: string
   readonly withdraw: string
-  readonly change: string
   readonly noRecord: string
   /** Of what is held: allow it and see. */
   readonly heldText: string

@@ -51,7 +51,7 @@ function toKept(
   { consent, gpc, page }: Desk,
   { action, layer, offered, notice }: Omit<Choosing, 'switches'>,
   decision: Decision,
-  value: string,
+  value: string | null,
   fresh: string,
   idBytes: Iterable<number>,
 ): Kept {

@@ -93,8 +93,6 @@ export function openDesk(page: Page): OpenDesk {
       if (countGrants({ choices }) && !pending.list()[0] && secret === consent.known()?.secret) consent.drop()
     },
   })
-  addEventListener('online', () => void outbox.flush())
-
   // A sandboxed frame may not look at cookies; then none of them is this page's, and sending goes on.
   const clean = () =>
     attempt(() => cleanup({ document, local, session }, location, site.cookies, consent.granted()), true)

@@ -19,7 +19,6 @@ export const ar: Labels = {
   decidedAt: 'تاريخ الاختيار',
   consentId: 'معرّف الموافقة',
   withdraw: 'سحب الموافقة',
-  change: 'تغيير الاختيار',
   noRecord: 'لقد رفضت، لذلك لا يُحتفظ بشأن هذا الاختيار بأي شيء يحدّد هويتك.',
   heldText: 'يُعرض هذا المحتوى عندما تسمح بما يلي: {category}.',
   heldAllow: 'السماح والعرض',

@@ -19,7 +19,6 @@ export const cs: Labels = {
   decidedAt: 'Zvoleno dne',
   consentId: 'ID souhlasu',
   withdraw: 'Odvolat souhlas',
-  change: 'Změnit volbu',
   noRecord: 'Odmítli jste, proto se o této volbě neuchovává nic, co by vás identifikovalo.',
   heldText: 'Tento obsah se zobrazí, jakmile povolíte: {category}.',
   heldAllow: 'Povolit a zobrazit',

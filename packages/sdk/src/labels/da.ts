@@ -19,7 +19,6 @@ export const da: Labels = {
   decidedAt: 'Valgt den',
   consentId: 'Samtykke-id',
   withdraw: 'Træk samtykke tilbage',
-  change: 'Ændr valg',
   noRecord: 'Du sagde nej, så der gemmes intet om dette valg, som identificerer dig.',
   heldText: 'Dette indhold vises, når du tillader: {category}.',
   heldAllow: 'Tillad og vis',

@@ -19,7 +19,6 @@ export const de: Labels = {
   decidedAt: 'Gewählt am',
   consentId: 'Einwilligungs-ID',
   withdraw: 'Einwilligung widerrufen',
-  change: 'Auswahl ändern',
   noRecord: 'Sie haben abgelehnt. Zu dieser Auswahl wird nichts gespeichert, was Sie identifiziert.',
   heldText: 'Dieser Inhalt wird gezeigt, sobald Sie dies erlauben: {category}.',
   heldAllow: 'Erlauben und anzeigen',

@@ -19,7 +19,6 @@ export const en: Labels = {
   decidedAt: 'Chosen on',
   consentId: 'Consent ID',
   withdraw: 'Withdraw consent',
-  change: 'Change choice',
   noRecord: 'You said no, so nothing that identifies you is kept about this choice.',
   heldText: 'This content is shown once you allow: {category}.',
   heldAllow: 'Allow and show',

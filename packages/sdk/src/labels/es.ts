@@ -19,7 +19,6 @@ export const es: Labels = {
   decidedAt: 'Elegido el',
   consentId: 'ID del consentimiento',
   withdraw: 'Retirar el consentimiento',
-  change: 'Cambiar la elección',
   noRecord: 'Ha dicho que no, por lo que no se conserva sobre esta elección nada que le identifique.',
   heldText: 'Este contenido se mostrará cuando permita: {category}.',
   heldAllow: 'Permitir y mostrar',

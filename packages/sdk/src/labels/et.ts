@@ -19,7 +19,6 @@ export const et: Labels = {
   decidedAt: 'Valiku kuupäev',
   consentId: 'Nõusoleku ID',
   withdraw: 'Võta nõusolek tagasi',
-  change: 'Muuda valikut',
   noRecord: 'Te keeldusite, seega ei säilitata selle valiku kohta midagi, mis teid tuvastaks.',
   heldText: 'See sisu kuvatakse, kui lubate järgmist: {category}.',
   heldAllow: 'Luba ja kuva',

@@ -19,7 +19,6 @@ export const fi: Labels = {
   decidedAt: 'Valinta tehty',
   consentId: 'Suostumuksen tunnus',
   withdraw: 'Peruuta suostumus',
-  change: 'Muuta valintaa',
   noRecord: 'Kieltäydyit, joten tästä valinnasta ei säilytetä mitään sinut yksilöivää tietoa.',
   heldText: 'Tämä sisältö näytetään, kun sallit seuraavan: {category}.',
   heldAllow: 'Salli ja näytä',

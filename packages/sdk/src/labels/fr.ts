@@ -19,7 +19,6 @@ export const fr: Labels = {
   decidedAt: 'Choisi le',
   consentId: 'Identifiant du consentement',
   withdraw: 'Retirer le consentement',
-  change: 'Modifier le choix',
   noRecord: 'Vous avez refusé, donc rien qui vous identifie n’est conservé au sujet de ce choix.',
   heldText: 'Ce contenu s’affiche dès que vous autorisez\u00a0: {category}.',
   heldAllow: 'Autoriser et afficher',

@@ -19,7 +19,6 @@ export const ga: Labels = {
   decidedAt: 'Dáta na rogha',
   consentId: 'Aitheantóir an toilithe',
   withdraw: 'Tarraing siar an toiliú',
-  change: 'Athraigh an rogha',
   noRecord: 'Dhiúltaigh tú, mar sin ní choimeádtar aon rud faoin rogha seo a shainaithníonn tú.',
   heldText: 'Taispeántar an t-ábhar seo nuair a cheadaíonn tú: {category}.',
   heldAllow: 'Ceadaigh agus taispeáin',

@@ -19,7 +19,6 @@ export const he: Labels = {
   decidedAt: 'מועד הבחירה',
   consentId: 'מזהה ההסכמה',
   withdraw: 'ביטול ההסכמה',
-  change: 'שינוי הבחירה',
   noRecord: 'סירבת, ולכן לא נשמר על בחירה זו שום דבר שמזהה אותך.',
   heldText: 'התוכן הזה יוצג לאחר אישור הקטגוריה הבאה: {category}.',
   heldAllow: 'אישור והצגה',

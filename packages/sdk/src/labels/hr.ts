@@ -19,7 +19,6 @@ export const hr: Labels = {
   decidedAt: 'Datum odabira',
   consentId: 'ID privole',
   withdraw: 'Povuci privolu',
-  change: 'Promijeni odabir',
   noRecord: 'Odbili ste, stoga se o ovom odabiru ne čuva ništa što vas identificira.',
   heldText: 'Ovaj se sadržaj prikazuje kada dopustite: {category}.',
   heldAllow: 'Dopusti i prikaži',

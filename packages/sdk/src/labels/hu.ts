@@ -19,7 +19,6 @@ export const hu: Labels = {
   decidedAt: 'Választás időpontja',
   consentId: 'Hozzájárulás azonosítója',
   withdraw: 'Hozzájárulás visszavonása',
-  change: 'Választás módosítása',
   noRecord: 'Ön nemet mondott, ezért erről a választásról nem őrzünk meg semmit, ami Önt azonosítja.',
   heldText: 'Ez a tartalom akkor jelenik meg, ha engedélyezi a következőt: {category}.',
   heldAllow: 'Engedélyezés és megjelenítés',

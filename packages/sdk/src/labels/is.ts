@@ -19,7 +19,6 @@ export const is: Labels = {
   decidedAt: 'Valið þann',
   consentId: 'Auðkenni samþykkis',
   withdraw: 'Afturkalla samþykki',
-  change: 'Breyta vali',
   noRecord: 'Þú hafnaðir og því er ekkert sem auðkennir þig varðveitt um þetta val.',
   heldText: 'Þetta efni birtist þegar þú leyfir: {category}.',
   heldAllow: 'Leyfa og birta',

@@ -19,7 +19,6 @@ export const it: Labels = {
   decidedAt: 'Scelto il',
   consentId: 'ID del consenso',
   withdraw: 'Revoca il consenso',
-  change: 'Modifica la scelta',
   noRecord: 'Hai rifiutato, quindi su questa scelta non viene conservato nulla che ti identifichi.',
   heldText: 'Questo contenuto viene mostrato quando consenti: {category}.',
   heldAllow: 'Consenti e mostra',

@@ -19,7 +19,6 @@ export const ja: Labels = {
   decidedAt: '選択日時',
   consentId: '同意ID',
   withdraw: '同意を撤回する',
-  change: '選択を変更する',
   noRecord: '拒否されたため、この選択について、お客様を特定する情報は保存されません。',
   heldText: 'このコンテンツは、次の項目を許可すると表示されます：{category}',
   heldAllow: '許可して表示する',

@@ -19,7 +19,6 @@ export const ko: Labels = {
   decidedAt: '선택 일시',
   consentId: '동의 ID',
   withdraw: '동의 철회',
-  change: '선택 변경',
   noRecord: '거부하셨으므로, 이 선택과 관련하여 본인을 식별하는 정보는 보관되지 않습니다.',
   heldText: '이 콘텐츠는 다음 항목을 허용하면 표시됩니다: {category}',
   heldAllow: '허용하고 표시',

@@ -21,7 +21,6 @@ const buttons: readonly (keyof Labels)[] = [
   'save',
   'close',
   'withdraw',
-  'change',
   'heldAllow',
   'copy',
   'receipt',

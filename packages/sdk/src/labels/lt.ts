@@ -19,7 +19,6 @@ export const lt: Labels = {
   decidedAt: 'Pasirinkimo data',
   consentId: 'Sutikimo ID',
   withdraw: 'Atšaukti sutikimą',
-  change: 'Keisti pasirinkimą',
   noRecord: 'Jūs nesutikote, todėl apie šį pasirinkimą nesaugoma nieko, kas nustatytų jūsų tapatybę.',
   heldText: 'Šis turinys rodomas, kai leidžiate: {category}.',
   heldAllow: 'Leisti ir rodyti',

@@ -19,7 +19,6 @@ export const lv: Labels = {
   decidedAt: 'Izvēles datums',
   consentId: 'Piekrišanas ID',
   withdraw: 'Atsaukt piekrišanu',
-  change: 'Mainīt izvēli',
   noRecord: 'Jūs atteicāties, tāpēc par šo izvēli netiek glabāts nekas, kas jūs identificē.',
   heldText: 'Šis saturs tiek rādīts, kad jūs atļaujat: {category}.',
   heldAllow: 'Atļaut un parādīt',

@@ -19,7 +19,6 @@ export const mt: Labels = {
   decidedAt: 'Data tal-għażla',
   consentId: 'ID tal-kunsens',
   withdraw: 'Irtira l-kunsens',
-  change: 'Ibdel l-għażla',
   noRecord: 'Inti rrifjutajt, għalhekk ma jinżamm xejn li jidentifikak dwar din l-għażla.',
   heldText: 'Dan il-kontenut jintwera meta tippermetti: {category}.',
   heldAllow: 'Ippermetti u uri',

@@ -19,7 +19,6 @@ export const nb: Labels = {
   decidedAt: 'Valgt den',
   consentId: 'Samtykke-ID',
   withdraw: 'Trekk tilbake samtykke',
-  change: 'Endre valg',
   noRecord: 'Du sa nei, så det lagres ingenting om dette valget som identifiserer deg.',
   heldText: 'Dette innholdet vises når du tillater: {category}.',
   heldAllow: 'Tillat og vis',

@@ -19,7 +19,6 @@ export const nl: Labels = {
   decidedAt: 'Gekozen op',
   consentId: 'Toestemmings-ID',
   withdraw: 'Toestemming intrekken',
-  change: 'Keuze wijzigen',
   noRecord: 'U hebt geweigerd, dus over deze keuze wordt niets bewaard wat u identificeert.',
   heldText: 'Deze inhoud wordt getoond zodra u dit toestaat: {category}.',
   heldAllow: 'Toestaan en tonen',

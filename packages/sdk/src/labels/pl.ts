@@ -19,7 +19,6 @@ export const pl: Labels = {
   decidedAt: 'Data wyboru',
   consentId: 'Identyfikator zgody',
   withdraw: 'Wycofaj zgodę',
-  change: 'Zmień wybór',
   noRecord: 'Nie wyrażono zgody, więc o tym wyborze nie przechowuje się niczego, co Cię identyfikuje.',
   heldText: 'Ta treść zostanie wyświetlona, gdy zezwolisz na następującą kategorię: {category}.',
   heldAllow: 'Zezwól i pokaż',

@@ -19,7 +19,6 @@ export const ptBR: Labels = {
   decidedAt: 'Escolhido em',
   consentId: 'ID do consentimento',
   withdraw: 'Revogar o consentimento',
-  change: 'Alterar a escolha',
   noRecord: 'Você recusou, por isso não é mantido nada sobre esta escolha que identifique você.',
   heldText: 'Este conteúdo será exibido quando você permitir: {category}.',
   heldAllow: 'Permitir e exibir',

@@ -19,7 +19,6 @@ export const pt: Labels = {
   decidedAt: 'Escolhido em',
   consentId: 'ID do consentimento',
   withdraw: 'Retirar o consentimento',
-  change: 'Alterar a escolha',
   noRecord: 'Recusou, pelo que não é conservado nada sobre esta escolha que identifique a sua pessoa.',
   heldText: 'Este conteúdo é apresentado assim que permitir: {category}.',
   heldAllow: 'Permitir e mostrar',

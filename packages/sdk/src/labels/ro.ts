@@ -19,7 +19,6 @@ export const ro: Labels = {
   decidedAt: 'Data alegerii',
   consentId: 'ID-ul consimțământului',
   withdraw: 'Retrage consimțământul',
-  change: 'Modifică opțiunea',
   noRecord: 'Ați refuzat, așadar despre această opțiune nu se păstrează nimic care să vă identifice.',
   heldText: 'Acest conținut este afișat după ce permiteți: {category}.',
   heldAllow: 'Permite și afișează',

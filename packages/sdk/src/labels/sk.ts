@@ -19,7 +19,6 @@ export const sk: Labels = {
   decidedAt: 'Zvolené dňa',
   consentId: 'ID súhlasu',
   withdraw: 'Odvolať súhlas',
-  change: 'Zmeniť voľbu',
   noRecord: 'Odmietli ste, preto sa o tejto voľbe neuchováva nič, čo by vás identifikovalo.',
   heldText: 'Tento obsah sa zobrazí, keď povolíte: {category}.',
   heldAllow: 'Povoliť a zobraziť',

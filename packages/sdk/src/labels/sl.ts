@@ -19,7 +19,6 @@ export const sl: Labels = {
   decidedAt: 'Datum izbire',
   consentId: 'ID privolitve',
   withdraw: 'Prekliči privolitev',
-  change: 'Spremeni izbiro',
   noRecord: 'Zavrnili ste, zato se o tej izbiri ne hrani nič, kar bi vas identificiralo.',
   heldText: 'Ta vsebina se prikaže, ko dovolite: {category}.',
   heldAllow: 'Dovoli in prikaži',

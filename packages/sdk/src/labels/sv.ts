@@ -19,7 +19,6 @@ export const sv: Labels = {
   decidedAt: 'Valt den',
   consentId: 'Samtyckes-id',
   withdraw: 'Återkalla samtycke',
-  change: 'Ändra val',
   noRecord: 'Du sa nej, så inget som identifierar dig sparas om detta val.',
   heldText: 'Det här innehållet visas när du tillåter: {category}.',
   heldAllow: 'Tillåt och visa',

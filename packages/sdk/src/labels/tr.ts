@@ -19,7 +19,6 @@ export const tr: Labels = {
   decidedAt: 'Seçim tarihi',
   consentId: 'Rıza kimliği',
   withdraw: 'Rızayı geri al',
-  change: 'Seçimi değiştir',
   noRecord: 'Reddettiniz; bu nedenle bu seçimle ilgili olarak sizi tanımlayan hiçbir bilgi saklanmaz.',
   heldText: 'Bu içerik, şuna izin verdiğinizde gösterilir: {category}.',
   heldAllow: 'İzin ver ve göster',

@@ -19,7 +19,6 @@ export const zh: Labels = {
   decidedAt: '选择时间',
   consentId: '同意编号',
   withdraw: '撤回同意',
-  change: '更改选择',
   noRecord: '您已拒绝，因此不会保留与此选择有关的任何识别您身份的信息。',
   heldText: '允许以下类别后，将显示此内容：{category}。',
   heldAllow: '允许并显示',

@@ -1,13 +1,16 @@
 /** What is on screen, from what is known: the banner, the preferences over it, and one line that says what happened. */
-import type { Action, Choices, Layer, Notice } from '../wire.js'
+import type { Action, Choices, Layer, Notice, SiteConfig } from '../wire.js'
 import { Banner } from './Banner.js'
 import { Preferences } from './Preferences.js'
 
 export interface View {
   readonly notice: Notice
+  readonly site: SiteConfig
   readonly asking: boolean
   readonly preferences: boolean
   readonly granted: readonly string[]
+  /** Whether the small button that opens the preferences is wanted. */
+  readonly button: boolean
   /** Announced politely; once a choice has been made, also shown. */
   readonly status: string
 }
@@ -18,25 +21,32 @@ export interface Handlers {
   onPreferences(open: boolean): void
 }
 
-export function App({ notice, asking, preferences, granted, status, onDecide, onPreferences }: View & Handlers) {
+export const App = (view: View & Handlers) => {
+  const { notice, asking, status, onDecide, onPreferences } = view
   return (
     <>
       {asking && (
         <Banner
           notice={notice}
+          site={view.site}
           onManage={() => onPreferences(true)}
           onDecide={(action, event) => onDecide('banner', action, event)}
         />
       )}
-      {preferences && (
+      {view.button && !asking && !status && (
+        <button type="button" part="button" class="plain corner" onClick={() => onPreferences(true)}>
+          {notice.words.preferencesTitle}
+        </button>
+      )}
+      {view.preferences && (
         <Preferences
           notice={notice}
-          granted={granted}
+          granted={view.granted}
           onClose={() => onPreferences(false)}
           onDecide={(action, event, switches) => onDecide('preferences', action, event, switches)}
         />
       )}
-      <p role="status" class={status && !asking ? 'saved card' : 'quiet'}>
+      <p role="status" class={status && !asking ? 'corner card' : 'quiet'}>
         {status}
       </p>
     </>

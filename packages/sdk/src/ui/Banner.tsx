@@ -1,34 +1,28 @@
 /** The first layer: a labelled region that stops nobody from using the page. */
-import type { Action, Notice } from '../wire.js'
+import type { Notice, SiteConfig } from '../wire.js'
+import { Actions, type OnDecide, Text } from './Choices.js'
 
-export function Banner({
+export const Banner = ({
   notice,
+  site,
   onDecide,
   onManage,
 }: {
   notice: Notice
-  onDecide: (action: Action, event: Event) => void
+  site: SiteConfig
+  onDecide: OnDecide
   onManage: () => void
-}) {
+}) => {
   const { words } = notice
-  // Refusing is as easy as accepting: same row, same size, same weight.
   return (
-    <section class="card" aria-labelledby="title">
+    <section class={`card ${site.layout ?? ''}`} part="banner" aria-labelledby="title">
       <h2 id="title">{words.title}</h2>
-      <p>
-        {notice.text} <a href={notice.policyUrl}>{words.policyLink}</a>
-      </p>
-      <div class="actions">
-        <button type="button" class="plain" onClick={onManage}>
+      <Text notice={notice} more={site.crossDevice && words.crossDevice} />
+      <Actions words={words} onDecide={onDecide}>
+        <button type="button" part="button" class="plain" onClick={onManage}>
           {words.manage}
         </button>
-        <button type="button" onClick={(event) => onDecide('reject-all', event)}>
-          {words.rejectAll}
-        </button>
-        <button type="button" onClick={(event) => onDecide('accept-all', event)}>
-          {words.acceptAll}
-        </button>
-      </div>
+      </Actions>
     </section>
   )
 }

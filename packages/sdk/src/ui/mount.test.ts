@@ -50,7 +50,7 @@ test('in a frame that forbids cookies a refusal is still sent', async () => {
     ask: () => {},
   } as unknown as Page
   const ui = create(page)
-  ui.rejectAll()
+  ui.asked.rejectAll()
   await ui.settle()
   expect(sent).toMatchObject([{ action: 'reject-all', choices: { analytics: false } }])
 })

@@ -5,7 +5,7 @@ import type { Page, Ui } from '../loader/start.js'
 import type { Action, Choices, Layer, Notice } from '../wire.js'
 import { App } from './App.js'
 import { createPlaces } from './places.js'
-import { noticeStyles } from './styles.js'
+import { dress, noticeStyles } from './styles.js'
 
 /** Long enough to be read aloud and seen. */
 const statusMs = 5000
@@ -13,36 +13,77 @@ const statusMs = 5000
 const announceMs = 200
 
 /** No words, nothing to show: nothing is granted, and the next page tries again. */
-const quiet = (promise: Promise<unknown>) => void promise.catch(() => {})
+export const quiet = (promise: Promise<unknown>) => void promise.catch(() => {})
 
 export function create(page: Page): Ui {
   const { consent } = page
+  const { site } = consent
   const desk = openDesk(page)
   let notice: Notice | null = null
   let preferences = false
+  let button = false
   let status = ''
   let asking = false
-  let root: ShadowRoot | null = null
+  let host: HTMLElement | null = null
+  let root: ShadowRoot
   /** Where the focus was before it came to us. */
   let focusBack: unknown
 
+  /**
+   * The banner covers nothing that has the focus (WCAG 2.4.11): the page scrolls it clear, and where it can't be scrolled so
+   * far, the banner goes to the other edge.
+   */
+  function makeWay(focused?: unknown): void {
+    const { style } = document.documentElement
+    style.scrollPaddingTop = style.scrollPaddingBottom = ''
+    const banner = root.querySelector('section')
+    if (!banner) return
+    let there = banner.getBoundingClientRect()
+    const { top, bottom, left, right } = focused instanceof Element ? focused.getBoundingClientRect() : there
+    const covers =
+      focused &&
+      focused !== host &&
+      top >= there.top &&
+      bottom <= there.bottom &&
+      left < there.right &&
+      right > there.left
+    if (covers) {
+      banner.classList.toggle('top')
+      there = banner.getBoundingClientRect()
+    }
+    style[there.top < innerHeight - there.bottom ? 'scrollPaddingTop' : 'scrollPaddingBottom'] = `${there.height}px`
+    if (covers) (focused as Element).scrollIntoView({ block: 'nearest' })
+  }
+
   function draw(): void {
     if (!notice) return
-    if (!root) {
-      const made = document.createElement('avow-notice')
-      root = made.attachShadow({ mode: 'open' })
-      root.adoptedStyleSheets = [noticeStyles()]
-      made.addEventListener('focusin', ({ relatedTarget }) => {
+    if (!host) {
+      host = document.createElement('avow-notice')
+      root = dress(host, noticeStyles)
+      host.addEventListener('focusin', ({ relatedTarget }) => {
         focusBack = relatedTarget ?? focusBack
       })
+      // After the browser has scrolled to what has the focus now.
+      addEventListener('focusin', ({ target }) => asking && requestAnimationFrame(() => makeWay(target)))
     }
-    const { host } = root
-    ;(host as HTMLElement).lang = notice.language
+    host.lang = notice.language
+    host.dir = notice.dir
     // Before the body: first in tab order, and still there when a router swaps the body.
     if (!host.isConnected) document.documentElement.insertBefore(host, document.body)
-    const view = { notice, asking, preferences, granted: consent.granted(), status, onDecide, onPreferences }
+    const view = {
+      notice,
+      site,
+      asking,
+      preferences,
+      button,
+      granted: consent.granted(),
+      status,
+      onDecide,
+      onPreferences,
+    }
     const focused = document.activeElement === host
     render(<App {...view} />, root)
+    makeWay()
     // What had the focus is gone: it goes back to where it came from.
     if (focused && document.activeElement !== host && focusBack instanceof HTMLElement) focusBack.focus()
   }
@@ -67,10 +108,16 @@ export function create(page: Page): Ui {
     draw()
   }
 
-  function onDecide(layer: Layer, action: Action, event: unknown, switches: Choices = {}): void {
+  function onDecide(
+    layer: Layer,
+    action: Action,
+    event: unknown,
+    switches: Choices = {},
+    cited: Notice | null = notice,
+  ) {
     const all: Action[] = ['reject-all', 'accept-all']
-    const offered: Action[] = layer === 'preferences' ? ['save', ...all] : layer === 'placeholder' ? ['save'] : all
-    const cited = layer === 'settings' || layer === 'api' ? null : notice
+    const offered: Action[] =
+      layer === 'banner' || layer === 'api' ? all : layer === 'placeholder' ? ['save'] : ['save', ...all]
     if (!desk.decide({ action, switches, layer, offered, notice: cited }, event)) return
     onPreferences(false)
     if (notice) say(notice.words.saved)
@@ -85,10 +132,10 @@ export function create(page: Page): Ui {
 
   /** Shows or closes the banner, as the choice now demands. */
   function update(): void {
-    const before = asking
+    const before = asking && notice
     asking = consent.asks()
     if (asking && !before) {
-      // No words, no question: the next page asks.
+      // No words, no question: it is asked when they can be had, or on the next page.
       quiet(
         read().then(({ words }) => {
           draw()
@@ -102,23 +149,32 @@ export function create(page: Page): Ui {
   update()
 
   const refuse = () => {
-    if (!consent.decision()) onDecide('settings', 'reject-all', null)
+    if (!consent.decision()) onDecide('settings', 'reject-all', null, {}, null)
   }
 
   return {
-    open() {
-      quiet(read().then(() => onPreferences(true)))
+    asked: {
+      open() {
+        quiet(read().then(() => onPreferences(true)))
+      },
+      button() {
+        button = true
+        quiet(read().then(draw))
+      },
+      withdraw: refuse,
+      rejectAll: refuse,
+      acceptAll: (event) => onDecide('api', 'accept-all', event, {}, null),
+      save: (choices, event) => onDecide('api', 'save', event, choices, null),
     },
-    button() {},
-    withdraw: refuse,
-    rejectAll: refuse,
-    acceptAll: (event) => onDecide('api', 'accept-all', event),
-    save: (choices, event) => onDecide('api', 'save', event, choices),
+    onDecide,
     place: () => quiet(read().then((words) => places.place(words, consent.granted()))),
     link(choices, more, isNews) {
       desk.link(choices, more)
       if (isNews) quiet(read().then(({ words }) => say(words.adopted)))
     },
-    settle: desk.settle,
+    settle() {
+      if (asking && !notice) update()
+      return desk.settle()
+    },
   }
 }

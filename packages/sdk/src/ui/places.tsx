@@ -4,8 +4,9 @@
  */
 import { render } from 'preact'
 import { attempt } from '../loader/attempt.js'
+import { heldFrames } from '../loader/gate.js'
 import type { Notice } from '../wire.js'
-import { placeStyles } from './styles.js'
+import { dress, placeStyles } from './styles.js'
 
 export interface Places {
   /** Covers all that is held and not covered yet. */
@@ -14,34 +15,32 @@ export interface Places {
   update(granted: readonly string[]): void
 }
 
-/** A held element without a size of its own still has room for a sentence and a button. */
-const smallest = { width: 240, height: 120 }
+/** An element that isn't laid out, and says nothing of its size, gets room for a sentence and a button. */
+const unknown = { width: 240, height: 120 }
 
 export function createPlaces(onAllow: (category: string, event: Event) => void): Places {
-  const covers = new Map<HTMLElement, { cover: HTMLElement; display: string }>()
+  const covers = new Map<HTMLIFrameElement, { cover: HTMLElement; display: string }>()
 
-  function cover(element: HTMLElement, { words, categories, language }: Notice): void {
+  function cover(element: HTMLIFrameElement, { words, categories, language, dir }: Notice): void {
     const category = categories.find(({ id }) => id === element.dataset.avow)
     // A category that the policy doesn't know can't be granted, so nothing is offered.
     if (!category) return
-    const { offsetWidth, offsetHeight } = element
     const made = document.createElement('avow-held')
     made.lang = language
+    made.dir = dir
     // Of what is inside: on the host itself `all: initial` would undo it.
     const size = {
-      width: `${offsetWidth || smallest.width}px`,
-      height: `${Math.max(offsetHeight, smallest.height)}px`,
+      width: `${element.offsetWidth || element.width || unknown.width}px`,
+      height: `${element.offsetHeight || element.height || unknown.height}px`,
     }
-    const root = made.attachShadow({ mode: 'open' })
-    root.adoptedStyleSheets = [placeStyles()]
     render(
-      <section class="card" aria-label={category.title} style={size}>
+      <section class="card" part="held" aria-label={category.title} style={size}>
         <p>{words.heldText.replace('{category}', category.title)}</p>
-        <button type="button" onClick={(event) => onAllow(category.id, event)}>
+        <button type="button" part="button" onClick={(event) => onAllow(category.id, event)}>
           {words.heldAllow}
         </button>
       </section>,
-      root,
+      dress(made, placeStyles),
     )
     covers.set(element, { cover: made, display: element.style.display })
     element.before(made)
@@ -61,7 +60,7 @@ export function createPlaces(onAllow: (category: string, event: Event) => void):
     update,
     place(notice, granted) {
       update(granted)
-      for (const element of document.querySelectorAll<HTMLElement>('[data-avow-src]:not([src])')) {
+      for (const element of document.querySelectorAll<HTMLIFrameElement>(`${heldFrames}:not([src])`)) {
         // A page that forbids even this is left as it is.
         if (!covers.has(element) && !granted.includes(element.dataset.avow!)) attempt(() => cover(element, notice))
       }

@@ -1,66 +1,121 @@
-/** The account page's panel: the choice, when it was made, what it is filed under, and the way out in one click. */
-import type { Notice } from '../../wire.js'
+/** The account page's panel: what was chosen, when and under which words; what may be changed, and the way out in one click. */
+import type { Notice, RecordedDecision } from '../../wire.js'
+import { ChoicesForm, type OnDecide } from '../Choices.js'
 
 export interface SettingsView {
   readonly notice: Notice
   readonly decided: boolean
   readonly granted: readonly string[]
-  readonly decidedAt: number | null
+  /** Unix milliseconds. */
+  readonly decidedAt: number
+  readonly validUntil: number
   /** Null where there is no record to refer to, or where the browser can't derive it. */
   readonly subject: string | null
   readonly hasRecord: boolean
   /** The browser's opt-out signal is what denies. */
   readonly isSignalled: boolean
+  /** A choice has not reached the server. */
+  readonly isWaiting: boolean
+  /** Oldest first; null while it is not known, and where the server could not be asked. */
+  readonly history: readonly RecordedDecision[] | null
+  /** The words that the choice was made under; null while they are not known. */
+  readonly shown: Notice | null
+  /** What happened, to be announced. */
+  readonly status: string
 }
 
-export function Settings({
-  view,
-  onWithdraw,
-  onChange,
-}: {
-  view: SettingsView
-  onWithdraw: () => void
-  onChange: () => void
-}) {
-  const { notice, decided, granted, decidedAt, subject, hasRecord, isSignalled } = view
-  const { words } = notice
+export interface SettingsHandlers {
+  readonly onDecide: OnDecide
+  onWithdraw(): void
+  onCopy(): void
+  /** The history is about to be looked at. */
+  onRecall(): void
+  onReceipt(id: string): void
+}
+
+export const Settings = (view: SettingsView & SettingsHandlers) => {
+  const { notice, granted, subject, history, shown, decided } = view
+  const { words, language, categories } = notice
+  // In the words' language, as it is written where the visitor is.
+  const locales = [...navigator.languages.filter((tag) => tag.startsWith(language)), language]
+  const format = (time: string | number) =>
+    new Date(time).toLocaleString(locales, { dateStyle: 'long', timeStyle: 'short' })
+  const did = {
+    'accept-all': words.didAcceptAll,
+    'reject-all': words.didRejectAll,
+    save: words.didSave,
+    withdraw: words.didWithdraw,
+    link: words.didLink,
+  }
+  const row = (name: string, value: unknown) => (
+    <div class="row">
+      <span>{name}</span>
+      <span>{value as string}</span>
+    </div>
+  )
   return (
-    <section class="card" aria-labelledby="heading">
+    <section class="card" part="settings" aria-labelledby="heading">
       <h2 id="heading">{words.settingsTitle}</h2>
-      {isSignalled && <p data-gpc>{words.gpcHonoured}</p>}
+      {view.isSignalled && <p>{words.gpcHonoured}</p>}
       {decided ? (
-        notice.categories.map(({ id, title, required }) => (
-          <div class="row" key={id}>
-            <span>{title}</span>
-            <strong>{required ? words.alwaysOn : granted.includes(id) ? words.granted : words.denied}</strong>
-          </div>
-        ))
+        <>
+          {row(words.decidedAt, format(view.decidedAt))}
+          {row(words.validUntil, format(view.validUntil))}
+        </>
       ) : (
         <p>{words.undecided}</p>
-      )}
-      {decidedAt !== null && (
-        <div class="row">
-          <span>{words.decidedAt}</span>
-          <span>{new Date(decidedAt).toLocaleString(notice.language, { dateStyle: 'long', timeStyle: 'short' })}</span>
-        </div>
       )}
       {subject && (
         <div class="row">
           <span>{words.consentId}</span>
-          <code data-consent-id>{subject}</code>
+          <code>{subject}</code>
+          <button type="button" part="button" class="plain" onClick={view.onCopy}>
+            {words.copy}
+          </button>
         </div>
       )}
-      {decided && !hasRecord && <p class="soft">{words.noRecord}</p>}
-      <div class="row actions">
-        {granted.length > 0 && (
-          <button type="button" data-withdraw onClick={onWithdraw}>
-            {words.withdraw}
-          </button>
-        )}
-        <button type="button" class="plain" data-change onClick={onChange}>
-          {words.change}
+      {decided && !view.hasRecord && <p>{words.noRecord}</p>}
+      {view.isWaiting && <p>{words.waiting}</p>}
+      <ChoicesForm key={granted.join()} notice={notice} granted={granted} onDecide={view.onDecide} />
+      {granted[0] && (
+        <button type="button" part="button" class="plain" onClick={view.onWithdraw}>
+          {words.withdraw}
         </button>
-      </div>
+      )}
+      {view.hasRecord && (
+        <details onToggle={view.onRecall}>
+          <summary>{words.history}</summary>
+          {history ? (
+            <ol>
+              {history.map(({ id, action, choices, recordedAt }) => (
+                <li key={id}>
+                  {format(recordedAt)}: {did[action]}
+                  {categories.map((one) =>
+                    one.id in choices ? `; ${one.title}: ${choices[one.id] ? words.granted : words.denied}` : '',
+                  )}{' '}
+                  <button type="button" part="button" class="plain" onClick={() => view.onReceipt(id)}>
+                    {words.receipt}
+                  </button>
+                </li>
+              ))}
+            </ol>
+          ) : (
+            <p>{words.historyFailed}</p>
+          )}
+          {shown && (
+            <details lang={shown.language}>
+              <summary lang={language}>{words.shownText}</summary>
+              <p>{shown.text}</p>
+              {shown.categories.map(({ title, description }) => (
+                <p>
+                  <b>{title}</b>: {description}
+                </p>
+              ))}
+            </details>
+          )}
+        </details>
+      )}
+      <p role="status">{view.status}</p>
     </section>
   )
 }

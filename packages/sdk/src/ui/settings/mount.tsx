@@ -1,10 +1,15 @@
-/** The settings file's entry: defines `<avow-settings>`. */
+/** The settings file's entry: defines `<avow-settings>`. What it shows of the past it asks of the server, with its own secret. */
 import { render } from 'preact'
 import { encodeBytes } from '../../decide/decide.js'
-import type { Page } from '../../loader/start.js'
-import type { Notice } from '../../wire.js'
-import { panelStyles } from '../styles.js'
+import { openPending } from '../../decide/pending.js'
+import { credentialsFor, type Page } from '../../loader/start.js'
+import type { Action, Choices, Notice, RecordedDecision, StateAnswer } from '../../wire.js'
+import { quiet } from '../mount.js'
+import { dress } from '../styles.js'
 import { Settings } from './Settings.js'
+import { panelStyles } from './styles.js'
+
+const dayMs = 86_400_000
 
 /** The consent id as the privacy team sees it; null without Web Crypto (plain http). */
 export async function deriveSubject(
@@ -15,26 +20,39 @@ export async function deriveSubject(
   if (!subtle) return null
   const bytes = Uint8Array.from(atob(secret.replace(/-/g, '+').replace(/_/g, '/')), (char) => char.charCodeAt(0))
   const label = new TextEncoder().encode(`avow/subject/v1${site}\0`)
-  const all = new Uint8Array(label.length + bytes.length)
-  all.set(label)
-  all.set(bytes, label.length)
-  return encodeBytes(new Uint8Array(await subtle.digest('SHA-256', all)))
+  return encodeBytes(new Uint8Array(await subtle.digest('SHA-256', Uint8Array.of(...label, ...bytes))))
+}
+
+/** Puts the panel into an element of the page, where a tag in its markup would not do. */
+export function mountSettings(element: Element): void {
+  element.append(document.createElement('avow-settings'))
 }
 
 export function create(page: Page): undefined {
-  const { consent } = page
+  const { base, consent } = page
+  const { site } = consent
+  const pending = openPending(page)
   if (customElements.get('avow-settings')) return
+
+  /** What the server says, asked with what proves that it is about this browser. */
+  async function ask(path: string): Promise<Response> {
+    const { secret } = consent.known()!
+    const answer = await fetch(`${base}/v1/${path}`, {
+      credentials: credentialsFor(site),
+      headers: { authorization: `Avow ${secret}` },
+    })
+    if (!answer.ok) throw answer
+    return answer
+  }
 
   class SettingsElement extends HTMLElement {
     connectedCallback(): void {
-      const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' })
-      root.adoptedStyleSheets = [panelStyles()]
       page.notice().then(
         (notice) => {
           this.lang = notice.language
-          const draw = () => void show(root, notice)
-          draw()
-          consent.subscribe(draw)
+          this.dir = notice.dir
+          const root = dress(this, panelStyles)
+          open(root, notice)
         },
         // No words could be read; the panel stays empty rather than guess what was chosen.
         () => console.error('avow: the notice could not be read, so the settings stay empty'),
@@ -42,23 +60,71 @@ export function create(page: Page): undefined {
     }
   }
 
-  async function show(root: ShadowRoot, notice: Notice): Promise<void> {
-    const known = consent.decision()
-    const subject = known?.secret
-      ? await deriveSubject(consent.site.site, known.secret, crypto.subtle as SubtleCrypto | undefined)
-      : null
-    // Another change overtook the derivation.
-    if (known !== consent.decision()) return
-    const view = {
-      notice,
-      subject,
-      decided: known !== null,
-      granted: consent.granted(),
-      decidedAt: known?.decidedAt ?? null,
-      hasRecord: Boolean(known?.secret),
-      isSignalled: consent.signal && !consent.granted()[0],
+  function open(root: ShadowRoot, notice: Notice): void {
+    let subject: string | null = null
+    let history: readonly RecordedDecision[] | null = null
+    let shown: Notice | null = null
+    let status = ''
+
+    function draw(): void {
+      const known = consent.decision()
+      const granted = consent.granted()
+      const view = {
+        ...{ notice, granted, subject, history, shown, status },
+        decided: !!known,
+        decidedAt: known?.decidedAt ?? 0,
+        validUntil: known
+          ? Math.min(known.lastActive + site.inactivityDays * dayMs, known.decidedAt + site.maxAgeDays * dayMs)
+          : 0,
+        hasRecord: !!known?.secret,
+        isWaiting: !!pending.list()[0],
+        isSignalled: consent.signal && !granted[0],
+        onDecide: async (action: Action, event: Event, switches?: Choices) =>
+          (await page.ui()).onDecide('settings', action, event, switches),
+        onWithdraw: () => page.ask('withdraw'),
+        onCopy: () => quiet(navigator.clipboard.writeText(subject!).then(() => say(notice.words.copied))),
+        onRecall: () => quiet(recall()),
+        onReceipt: (id: string) => quiet(ask(`receipts/${id}?site=${site.site}`).then((answer) => save(id, answer))),
+      }
+      render(<Settings {...view} />, root)
     }
-    render(<Settings view={view} onWithdraw={() => page.ask('withdraw')} onChange={() => page.ask('open')} />, root)
+
+    function say(text: string): void {
+      status = text
+      draw()
+    }
+
+    async function save(id: string, answer: Response): Promise<void> {
+      const link = document.createElement('a')
+      link.href = URL.createObjectURL(await answer.blob())
+      link.download = `avow-receipt-${id}.tlog-proof`
+      link.click()
+    }
+
+    /** Once somebody wants to see it: what was chosen before, and under which words. */
+    async function recall(): Promise<void> {
+      if (history) return
+      const state: StateAnswer = await (await ask(`state?site=${site.site}`)).json()
+      history = state.history
+      draw()
+      // No header of ours: it is the same for everybody, and may be asked for from any origin.
+      const answer = await fetch(`${base}/v1/sites/${site.site}/notice?hash=${state.decision!.notice.hash}`)
+      shown = await answer.json()
+      draw()
+    }
+
+    /** Draws what is known, and again with what comes to be known. */
+    async function tell(): Promise<void> {
+      history = shown = null
+      draw()
+      const secret = consent.decision()?.secret
+      if (!secret) return
+      subject = await deriveSubject(site.site, secret, crypto.subtle as SubtleCrypto | undefined)
+      draw()
+    }
+    const look = () => quiet(tell())
+    look()
+    consent.subscribe(look)
   }
 
   customElements.define('avow-settings', SettingsElement)
