@@ -62,15 +62,21 @@ const shortNames = Object.fromEntries(
   privateNames.map((name, index) => [`$${name}`, `${String.fromCharCode(65 + (index % 26))}${index < 26 ? '' : 1}`]),
 )
 
-/** `inline: 1` repeats fewer functions, which compresses better. `more`: what is safe for our own code and Preact's. */
-const squeeze = (more) =>
+/** `inline: 1` repeats fewer functions, which compresses better. */
+const minify = (more, mangle) =>
   terser({
     ecma: 2020,
     module: true,
     compress: { passes: 6, inline: 1, ...more },
+    ...mangle,
+    format: { comments: false },
+  })
+
+/** For the SDK's own files. `more`: what is safe for our own code and Preact's. */
+const squeeze = (more) =>
+  minify(more, {
     mangle: { properties: { builtins: true, regex: new RegExp(`^(${privateNames.join('|')})$`) } },
     nameCache: { props: { props: shortNames } },
-    format: { comments: false },
   })
 
 /** Neither our code nor Preact's counts a function's arguments or makes objects with an unnamed one. */
@@ -246,21 +252,21 @@ export const builds = {
   analytics: {
     input: 'demo/src/web/analytics.ts',
     output: { file: 'demo/dist/web/analytics.js', format: 'iife' },
-    plugins: [nodeResolve({ browser: true }), strip(['demo/src'], 'ES2020'), squeeze()],
+    plugins: [nodeResolve({ browser: true }), strip(['demo/src'], 'ES2020'), minify()],
   },
 
   // The dashboard's pages.
   dashboard: {
     input: 'demo/src/web/dashboard.ts',
     output: { file: 'demo/dist/web/dashboard.js', format: 'es' },
-    plugins: [nodeResolve({ browser: true }), strip(['demo/src', 'packages/sdk/src'], 'ES2020'), squeeze()],
+    plugins: [nodeResolve({ browser: true }), strip(['demo/src', 'packages/sdk/src'], 'ES2020'), minify()],
   },
 
   // The privacy team's page: verifies proofs in the browser, so the verifier is inside.
   privacy: {
     input: 'demo/src/web/privacy.ts',
     output: { file: 'demo/dist/web/privacy.js', format: 'es' },
-    plugins: [webHash, nodeResolve({ browser: true }), strip(['demo/src', 'packages/server/src'], 'ES2020'), squeeze()],
+    plugins: [webHash, nodeResolve({ browser: true }), strip(['demo/src', 'packages/server/src'], 'ES2020'), minify()],
   },
 }
 

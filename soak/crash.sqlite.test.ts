@@ -4,7 +4,7 @@ import Database from 'better-sqlite3'
 import { expect, test } from 'vitest'
 import { surviveKills } from './support/crashes.js'
 import { times } from './support/length.js'
-import { createPlace } from './support/place.js'
+import { createPlace, SITE } from './support/place.js'
 
 test('whatever was acknowledged outlives every kill, and vault, ledger and checkpoints agree after each', async () => {
   const place = createPlace()
@@ -17,7 +17,9 @@ test('whatever was acknowledged outlives every kill, and vault, ledger and check
     const ledger = new Database(path.join(place.data, 'ledger.db'), { readonly: true })
     const vault = new Database(path.join(place.data, 'vault.db'), { readonly: true })
     const indexes = (db: Database.Database, table: string) =>
-      db.prepare(`SELECT count(*) AS rows, min(idx) AS first, max(idx) AS last FROM ${table}`).get()
+      db
+        .prepare(`SELECT count(*) AS rows, min(idx) AS first, max(idx) AS last FROM ${table} WHERE site_id = ?`)
+        .get(SITE)
     const whole = { rows: counts.entries, first: 0, last: counts.entries - 1 }
     expect(indexes(ledger, 'entries')).toEqual(whole)
     expect(indexes(vault, 'vault')).toEqual(whole)
