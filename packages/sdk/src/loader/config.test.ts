@@ -24,6 +24,10 @@ test.each(Object.keys(site))('without "%s" the configuration is refused by name'
   expect(() => parseSite({ ...site, [key]: undefined })).toThrow(`"${key}"`)
 })
 
+test('a category that every object has is refused by name', () => {
+  expect(() => parseSite({ ...site, categories: ['constructor'] })).toThrow('"categories"')
+})
+
 test('nothing at all is refused', () => {
   expect(() => parseSite(null)).toThrow('site configuration')
 })

@@ -16,7 +16,8 @@ export function parseSite(input: unknown): SiteConfig {
     site: isText(site.site),
     policy: isText(site.policy?.version) && (isOwn || isText(site.policy?.hash)),
     accepts: isTexts(site.accepts),
-    categories: isTexts(site.categories) && site.categories.every((name) => /^[a-z][a-z0-9-]{0,31}$/.test(name)),
+    categories:
+      isTexts(site.categories) && site.categories.every((name) => /^(?!constructor$)[a-z][a-z0-9-]{0,31}$/.test(name)),
     cookies: Array.isArray(site.cookies),
     languages: isTexts(site.languages),
     inactivityDays: isDays(site.inactivityDays),

@@ -17,6 +17,11 @@ describe('a policy file', () => {
     ['no necessary category', (p) => p.categories.shift(), 'policy.categories'],
     ['two required categories', (p) => Object.assign(p.categories[1], { required: true }), 'policy.categories'],
     ['a category twice', (p) => p.categories.push(p.categories[1]), 'policy.categories'],
+    [
+      'a category that every object has',
+      (p) => Object.assign(p.categories[1], { id: 'constructor' }),
+      'policy.categories.1.id',
+    ],
     ['a cookie of no category', (p) => Object.assign(p.cookies[0], { category: 'ads' }), 'policy.cookies.sid.category'],
     [
       'a necessary cookie without its reason',

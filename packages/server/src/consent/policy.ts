@@ -12,8 +12,8 @@ const text = z.string().min(1).max(4000)
 const language = z.string().regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$/)
 const texts = z.record(language, text)
 
-/** A category names switches in cookies and attributes, so it stays plain. */
-export const categoryName = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/)
+/** A category names switches in cookies and attributes, so it stays plain; and no object has it before it is put there. */
+export const categoryName = z.string().regex(/^(?!constructor$)[a-z][a-z0-9-]{0,31}$/)
 
 const category = z.strictObject({
   id: categoryName,
