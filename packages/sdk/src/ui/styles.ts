@@ -37,10 +37,10 @@ button, label, summary { cursor: pointer; }
 .card { background: var(--paper); color: var(--ink); border: var(--edge); border-radius: var(--avow-radius, 16px); padding: 20px; }
 section, dialog, .choices { display: grid; gap: 12px; }
 .row { display: flex; align-items: center; justify-content: space-between; gap: 16px; }
-.actions { display: grid; grid-template-columns: 1fr 1fr; gap: 10px; }
+.actions { display: grid; grid-template-columns: 1fr 1fr; gap: 10px; overflow-wrap: anywhere; }
 .actions > .plain { grid-column: 1 / -1; }
 .category { border: var(--edge); border-radius: 12px; padding: 16px; }
-details { font-size: .875em; overflow-wrap: anywhere; }
+details { overflow-wrap: anywhere; }
 dl { border-top: var(--edge); padding: 8px 0; margin-top: 8px; }
 dl div { display: grid; grid-template-columns: 1fr 2fr; gap: 12px; }
 dt { font-weight: 600; }
@@ -61,7 +61,7 @@ input:checked::before { background: var(--paper); margin-inline-start: 20px; }
   .actions { grid-template-columns: 1fr 1fr 1fr; }
   .actions > .plain { grid-column: auto; }
 }
-@media (forced-colors: active) { button { forced-color-adjust: none; } input { appearance: auto; } input::before { content: none; } }
+@media (forced-colors: active) { input { appearance: auto; } input::before { content: none; } }
 `
 
 export const noticeStyles = `
@@ -82,9 +82,9 @@ section { max-width: 576px; max-height: 80vh; overflow: auto; }
   .bar, .bar-top { grid-template-columns: 1fr auto; column-gap: 32px; }
   .bar > .actions, .bar-top > .actions { grid-area: 1 / 2 / span 2; align-self: center; }
 }
-dialog { width: 640px; max-width: calc(100% - 24px); max-height: calc(100% - 24px); }
+dialog { width: 640px; max-width: calc(100% - 24px); max-height: calc(100% - 24px); scroll-padding-bottom: 9em; }
 dialog:not([open]) { display: none; }
-dialog .actions { position: sticky; bottom: -20px; background: var(--paper); margin: 0 -20px -20px; padding: 16px 20px; border-top: var(--edge); }
+@media (min-width: 600px) { dialog .actions { position: sticky; bottom: -20px; background: var(--paper); margin: 0 -20px -20px; padding: 16px 20px; border-top: var(--edge); } }
 ::backdrop { background: #0008; }
 .quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @media print { :host { display: none !important; } }

@@ -16,8 +16,8 @@ export interface SettingsView {
   readonly isSignalled: boolean
   /** A choice has not reached the server. */
   readonly isWaiting: boolean
-  /** Oldest first; null while it is not known, and where the server could not be asked. */
-  readonly history: readonly RecordedDecision[] | null
+  /** Oldest first; null where the server could not be asked, undefined while it is not known. */
+  readonly history: readonly RecordedDecision[] | null | undefined
   /** The words that the choice was made under; null while they are not known. */
   readonly shown: Notice | null
   /** What happened, to be announced. */
@@ -100,7 +100,7 @@ export const Settings = (view: SettingsView & SettingsHandlers) => {
               ))}
             </ol>
           ) : (
-            <p>{words.historyFailed}</p>
+            history === null && <p>{words.historyFailed}</p>
           )}
           {shown && (
             <details lang={shown.language}>

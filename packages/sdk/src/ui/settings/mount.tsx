@@ -3,10 +3,10 @@ import { render } from 'preact'
 import { encodeBytes } from '../../decide/decide.js'
 import { openPending } from '../../decide/pending.js'
 import { credentialsFor, type Page } from '../../loader/start.js'
-import type { Action, Choices, Notice, RecordedDecision, StateAnswer } from '../../wire.js'
+import type { Action, Choices, Notice, StateAnswer } from '../../wire.js'
 import { quiet } from '../mount.js'
 import { dress } from '../styles.js'
-import { Settings } from './Settings.js'
+import { Settings, type SettingsView } from './Settings.js'
 import { panelStyles } from './styles.js'
 
 const dayMs = 86_400_000
@@ -62,7 +62,7 @@ export function create(page: Page): undefined {
 
   function open(root: ShadowRoot, notice: Notice): void {
     let subject: string | null = null
-    let history: readonly RecordedDecision[] | null = null
+    let history: SettingsView['history']
     let shown: Notice | null = null
     let status = ''
 
@@ -83,7 +83,11 @@ export function create(page: Page): undefined {
           (await page.ui()).onDecide('settings', action, event, switches),
         onWithdraw: () => page.ask('withdraw'),
         onCopy: () => quiet(navigator.clipboard.writeText(subject!).then(() => say(notice.words.copied))),
-        onRecall: () => quiet(recall()),
+        onRecall: () =>
+          recall().catch(() => {
+            history ??= null
+            draw()
+          }),
         onReceipt: (id: string) => quiet(ask(`receipts/${id}?site=${site.site}`).then((answer) => save(id, answer))),
       }
       render(<Settings {...view} />, root)
@@ -115,7 +119,8 @@ export function create(page: Page): undefined {
 
     /** Draws what is known, and again with what comes to be known. */
     async function tell(): Promise<void> {
-      history = shown = null
+      history = undefined
+      shown = null
       draw()
       const secret = consent.decision()?.secret
       if (!secret) return
