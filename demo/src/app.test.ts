@@ -4,11 +4,14 @@ import { readFileSync } from 'node:fs'
 import { Hono } from 'hono'
 import { afterEach, expect, test } from 'vitest'
 import { createDashboard, DEMO_ACCOUNT } from './app.js'
+import { readGallery } from './gallery.js'
 import type { PolicyDocument } from './policy-document.js'
 import { openSessions } from './sessions.js'
 import { createTraffic } from './traffic.js'
 
 const policy = JSON.parse(readFileSync(new URL('../policy.json', import.meta.url), 'utf8')) as PolicyDocument
+const galleryPolicy: unknown = JSON.parse(readFileSync(new URL('../gallery/policy.json', import.meta.url), 'utf8'))
+const gallery = await readGallery(galleryPolicy, '/_avow')
 const DAY_MS = 24 * 60 * 60 * 1000
 const open: { close(): void }[] = []
 afterEach(() => {
@@ -25,6 +28,7 @@ function testDashboard({ secure = false, file = ':memory:', startAt = Date.UTC(2
     sessions,
     traffic,
     policy,
+    gallery,
     site: 'fr-apiaas',
     avowPath: '/_avow',
     vkey: 'log+00000000+AAAA',
@@ -332,4 +336,25 @@ test('a body over 16 KiB is refused with 413', async () => {
   const ada = testBrowser(testDashboard())
   await ada.request('/')
   expect((await ada.post('/sign-in', { email: 'x'.repeat(17_000) })).status).toBe(413)
+})
+
+test('the gallery shows every language, and a view of it is sandboxed, has its words and starts no session', async () => {
+  const { app } = testDashboard()
+  const index = await (await app.request('/gallery')).text()
+  expect(gallery.notices.size).toBe(34)
+  for (const [language, { words, dir }] of gallery.notices) {
+    expect(index).toContain(`lang=${language}`)
+    const view = await app.request(`/gallery/view?lang=${language}&layout=bar&theme=dark&state=granted`)
+    expect(view.headers.get('Content-Security-Policy')).toContain('sandbox allow-scripts')
+    expect(view.headers.getSetCookie()).toEqual([])
+    const text = await view.text()
+    expect(text).toContain(`<html lang="${language}" dir="${dir}" class="gallery dark">`)
+    expect(text).toContain(JSON.stringify(words.acceptAll).slice(1, -1))
+  }
+})
+
+test('a view of the gallery that is asked for by no known name is the first of its kind', async () => {
+  const { app } = testDashboard()
+  const odd = await app.request('/gallery/view?lang=%3Cb%3E&layout=none&theme=__proto__&state=')
+  expect(await odd.text()).toContain('<title>banner, box, light, en · Gallery</title>')
 })

@@ -9,7 +9,9 @@ import { html } from 'hono/html'
 import type { JSX } from 'hono/jsx/jsx-runtime'
 import { streamSSE } from 'hono/streaming'
 import type { Asset } from './assets.js'
+import type { Gallery } from './gallery.js'
 import { Account } from './pages/Account.js'
+import { GalleryIndex, GalleryView, parseView } from './pages/Gallery.js'
 import { Landing } from './pages/Landing.js'
 import type { PageContext } from './pages/Layout.js'
 import { Overview, PERIODS } from './pages/Overview.js'
@@ -31,6 +33,7 @@ export interface DashboardOptions {
   readonly sessions: Sessions
   readonly traffic: Traffic
   readonly policy: PolicyDocument
+  readonly gallery: Gallery
   readonly site: string
   /** Path that Avow is mounted under, such as `/_avow`. */
   readonly avowPath: string
@@ -44,7 +47,7 @@ export interface DashboardOptions {
 }
 
 interface Env {
-  Variables: { nonce: string; session: Session }
+  Variables: { nonce: string; session: Session; sandboxed?: true }
 }
 
 export function createDashboard(options: DashboardOptions): Hono<Env> {
@@ -70,7 +73,7 @@ export function createDashboard(options: DashboardOptions): Hono<Env> {
     c.header(
       'Content-Security-Policy',
       `default-src 'none'; script-src 'nonce-${nonce}' 'strict-dynamic'; style-src 'self'; connect-src 'self'; ` +
-        `img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+        `img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'${c.get('sandboxed') ? '; sandbox allow-scripts' : ''}`,
     )
     c.header('X-Content-Type-Options', 'nosniff')
     c.header('Referrer-Policy', 'same-origin')
@@ -188,6 +191,17 @@ export function createDashboard(options: DashboardOptions): Hono<Env> {
   app.get('/privacy-team', (c) =>
     render(c, 200, <PrivacyTeam page={open(c).page} api={options.avowPath} vkey={options.vkey} />),
   )
+
+  const { gallery } = options
+  const languages = [...gallery.notices.keys()]
+  app.get('/gallery', (c) => c.html(html`<!doctype html>${<GalleryIndex languages={languages} />}`))
+  app.get('/gallery/view', (c) => {
+    // An origin of its own: what is chosen in a view can touch neither the visitor's cookie nor their storage.
+    c.set('sandboxed', true)
+    const view = parseView(c.req.query(), languages)
+    const page = <GalleryView view={view} gallery={gallery} nonce={c.get('nonce')} secure={secure} />
+    return c.html(html`<!doctype html>${page}`)
+  })
 
   app.post('/analytics/events', async (c) => {
     let body: unknown

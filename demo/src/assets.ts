@@ -13,6 +13,7 @@ export function readAssets(base: URL): ReadonlyMap<string, Asset> {
   const read = (path: string, type: string): Asset => ({ body: readFileSync(new URL(path, base), 'utf8'), type })
   return new Map([
     ['dashboard.css', read('../assets/dashboard.css', types.css)],
+    ['gallery.css', read('../assets/gallery.css', types.css)],
     ['icon.svg', read('../assets/icon.svg', types.svg)],
     ['dashboard.js', read('./web/dashboard.js', types.js)],
     ['privacy.js', read('./web/privacy.js', types.js)],

@@ -8,6 +8,7 @@ import { Hono } from 'hono'
 import { createDashboard } from './app.js'
 import { readAssets } from './assets.js'
 import { parseConfig } from './config.js'
+import { readGallery } from './gallery.js'
 import type { PolicyDocument } from './policy-document.js'
 import { openSessions } from './sessions.js'
 import { createTraffic } from './traffic.js'
@@ -22,6 +23,7 @@ async function main(): Promise<void> {
   const base = new URL('./', import.meta.url)
   const policy: unknown = JSON.parse(readFileSync(new URL('../policy.json', base), 'utf8'))
   const assets = readAssets(base)
+  const galleryPolicy: unknown = JSON.parse(readFileSync(new URL('../gallery/policy.json', base), 'utf8'))
 
   // The port first: a second demo stops here, before it touches the first one's data.
   let app: Hono | undefined
@@ -53,6 +55,7 @@ async function main(): Promise<void> {
     traffic: createTraffic(),
     // createAvow has refused anything but a whole policy document.
     policy: policy as PolicyDocument,
+    gallery: await readGallery(galleryPolicy, AVOW_PATH),
     site: SITE,
     avowPath: AVOW_PATH,
     vkey: avow.vkey(SITE),
