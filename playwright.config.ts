@@ -5,9 +5,16 @@ import type { WorldOptions } from './e2e/support/world-test.js'
 import { findChromium } from './tools/chromium.mjs'
 
 /** The demo's own stories; all others are told on pages of their own, see `e2e/support/world-test.ts`. */
-const demoStories = ['audit', 'change-of-mind', 'crash', 'first-visit', 'panels', 'returning-visit', 'strict-csp'].map(
-  (name) => `**/${name}.spec.ts`,
-)
+const demoStories = [
+  'audit',
+  'change-of-mind',
+  'crash',
+  'first-visit',
+  'gallery',
+  'panels',
+  'returning-visit',
+  'strict-csp',
+].map((name) => `**/${name}.spec.ts`)
 
 export default defineConfig<WorldOptions>({
   testDir: 'e2e',

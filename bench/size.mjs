@@ -18,7 +18,7 @@ const site = 'fr-apiaas'
 /** Who downloads it, and the most it may weigh. Wished for: 3,500, 8,800 and 1,200; what keeps us from it is in README.md. */
 const files = [
   { name: 'loader', path: `/v1/sites/${site}/avow.js`, budget: 3700, who: 'every page' },
-  { name: 'ui', path: `/${manifest.ui}`, budget: 9600, who: 'a visitor who has to decide' },
+  { name: 'ui', path: `/${manifest.ui}`, budget: 9650, who: 'a visitor who has to decide' },
   { name: 'settings', path: `/${manifest.settings}`, budget: 1750, who: 'the account page, beside the UI file' },
   { name: 'account', path: `/${manifest.account}`, budget: 1650, who: 'a page that somebody signs in or out on' },
   { name: 'pinned', path: `/${manifest.pinned}`, budget: null, who: 'every page of a site that pins it by its hash' },

@@ -1,0 +1,42 @@
+/** The demo's gallery: all that Avow shows, and nothing of it recorded. */
+import type { Page } from '@playwright/test'
+import { logSize } from './support/audit.js'
+import { expect, test } from './support/stories.js'
+import { acceptAll } from './support/visitor.js'
+
+const settings = (page: Page) => page.locator('avow-settings section')
+
+const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  banner: (page) => expect(page.getByRole('region', { name: 'Your privacy', exact: true })).toBeVisible(),
+  preferences: (page) => expect(page.getByRole('dialog')).toBeVisible(),
+  settings: (page) => expect(settings(page)).toContainText('You have not chosen yet'),
+  granted: (page) => expect(settings(page).getByRole('switch', { checked: true })).toHaveCount(2),
+  refused: (page) => expect(settings(page)).toContainText('Chosen on'),
+  gpc: (page) => expect(settings(page)).toContainText('opt-out signal is honoured'),
+  suspended: (page) => expect(settings(page).getByRole('switch', { checked: true })).toHaveCount(0),
+}
+
+test('the gallery opens each state in each theme, and what is chosen there is recorded nowhere', async ({
+  page,
+  demo,
+}) => {
+  const before = await logSize(demo)
+  await page.goto('/gallery')
+  for (const theme of ['light', 'dark', 'custom']) {
+    for (const [state, isShown] of Object.entries(states)) {
+      await page
+        .getByRole('region')
+        .or(page.locator('section'))
+        .filter({ has: page.getByRole('heading', { name: theme }) })
+        .getByRole('link', { name: state, exact: true })
+        .click()
+      await isShown(page)
+      await page.goto('/gallery')
+    }
+  }
+  await page.goto('/gallery/view?state=banner')
+  await acceptAll(page).click()
+  await expect(acceptAll(page)).toHaveCount(0)
+  expect(await page.context().cookies()).toEqual([])
+  expect(await logSize(demo)).toBe(before)
+})
