@@ -186,6 +186,7 @@ test('every page holds the analytics script back, carries the Avow tag and lets 
     const policy = headers.get('Content-Security-Policy') ?? ''
     const nonce = policy.match(/script-src 'nonce-([^']+)' 'strict-dynamic'/)?.[1]
     expect(policy).toContain(`default-src 'none'`)
+    expect(policy).toContain(`require-trusted-types-for 'script'; trusted-types 'none'`)
     expect(text).toContain(`src="/_avow/v1/sites/fr-apiaas/avow.js"`)
     expect(text).toMatch(/<script type="text\/plain" data-avow="analytics" nonce="[^"]+" src="\/assets\/analytics.js">/)
     expect(text.match(/data-avow-open/g)?.length).toBeGreaterThan(0)

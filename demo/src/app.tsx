@@ -73,7 +73,8 @@ export function createDashboard(options: DashboardOptions): Hono<Env> {
     c.header(
       'Content-Security-Policy',
       `default-src 'none'; script-src 'nonce-${nonce}' 'strict-dynamic'; style-src 'self'; connect-src 'self'; ` +
-        `img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'${c.get('sandboxed') ? '; sandbox allow-scripts' : ''}`,
+        `img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; ` +
+        `require-trusted-types-for 'script'; trusted-types 'none'${c.get('sandboxed') ? '; sandbox allow-scripts' : ''}`,
     )
     c.header('X-Content-Type-Options', 'nosniff')
     c.header('Referrer-Policy', 'same-origin')

@@ -18,7 +18,7 @@ import type { KeyStore } from '../storage/storage.js'
  * of one that is streamed, once its last row has left. Left out, an answer counts as one.
  */
 export type KeyEnv = {
-  Variables: { apiKey: Caller & { readonly site: string }; rows: number | Promise<number> | undefined }
+  Variables: { caller: Caller & { readonly site: string }; rows: number | Promise<number> | undefined }
 }
 
 export interface DoorParts {
@@ -108,7 +108,7 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
         if (error instanceof Refusal && [401, 403].includes(PROBLEMS[error.code][0])) alarms.refused(routeOf(c), now())
         throw error
       })
-      c.set('apiKey', caller)
+      c.set('caller', caller)
       // What a route throws is an answer by then.
       await next()
       end(c.res.status, c.res.ok ? (c.get('rows') ?? 1) : 0)

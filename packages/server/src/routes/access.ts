@@ -76,7 +76,7 @@ export function accessRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
     }),
     async (c) => {
       const { cursor, ...wanted } = c.req.valid('query')
-      const { access } = siteOf(sites, c.get('apiKey').site)
+      const { access } = siteOf(sites, c.get('caller').site)
       const before = cursor === undefined ? undefined : parseCursor(cursor)
       const { accesses, next } = await access.list({ ...wanted, before })
       c.set('rows', accesses.length)
@@ -100,6 +100,6 @@ export function accessRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
         ...problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable'),
       },
     }),
-    async (c) => c.json(await siteOf(sites, c.get('apiKey').site).access.sweep(true), 200),
+    async (c) => c.json(await siteOf(sites, c.get('caller').site).access.sweep(true), 200),
   )
 }

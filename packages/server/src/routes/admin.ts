@@ -151,7 +151,7 @@ export function adminRoutes(
   })
   app.post('/v1/admin/keys', administer, async (c) => {
     const wanted = parse(newKey, await readJson(c))
-    requireGrant(c.get('apiKey'), wanted)
+    requireGrant(c.get('caller'), wanted)
     if (wanted.sites?.some((site) => !sites.has(site)))
       throw new InputError('sites', 'names of sites that are served here')
     const { expiresAt: expiry, env, reason = null, ...rest } = wanted
@@ -171,7 +171,7 @@ export function adminRoutes(
       responses: { 200: json(z.strictObject({ keys: z.array(keySchema) }), 'the keys'), ...refusals },
     }),
     async (c) => {
-      const reached = (await keys.list()).filter((row) => administers(c.get('apiKey'), row))
+      const reached = (await keys.list()).filter((row) => administers(c.get('caller'), row))
       c.set('rows', reached.length)
       return c.json({ keys: reached.map(shown) }, 200)
     },
@@ -186,7 +186,7 @@ export function adminRoutes(
     responses: { 200: json(withSecret, 'the key'), ...bodyRefusals },
   })
   app.post('/v1/admin/keys/:id/rotate', administer, async (c) => {
-    const caller = c.get('apiKey')
+    const caller = c.get('caller')
     const { id } = parse(keyId, c.req.param())
     const wanted = parse(rotation, await readJson(c))
     const row = await find(caller, id)
@@ -209,7 +209,7 @@ export function adminRoutes(
       responses: { 200: json(keySchema, 'the key, revoked'), ...refusals },
     }),
     async (c) => {
-      const caller = c.get('apiKey')
+      const caller = c.get('caller')
       const { id } = await find(caller, c.req.valid('param').id)
       await keys.revoke(id, now())
       return c.json(shown(await find(caller, id)), 200)

@@ -99,7 +99,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
     }),
     async (c) => {
       const { limit, cursor, log: name } = c.req.valid('query')
-      const ledger = ledgerOf(siteOf(sites, c.get('apiKey').site), name)
+      const ledger = ledgerOf(siteOf(sites, c.get('caller').site), name)
       const log = await logOf(ledger)
       const before = cursor === undefined ? log.size : parseCursor(cursor)
       const indexes = await ledger.recent(Math.min(before, log.size), limit)
@@ -135,7 +135,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
       },
     }),
     async (c) => {
-      const site = siteOf(sites, c.get('apiKey').site)
+      const site = siteOf(sites, c.get('caller').site)
       const entry = await findEntry(site, site.blind.submission(c.req.valid('param').id))
       const [opened] = entry ? await openLinked(entry.ledger, [entry.index]) : []
       if (!entry || !opened) throw new Refusal('not-found', 'no record with this id', { field: 'id' })
@@ -173,7 +173,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
     }),
     async (c) => {
       const { subject } = c.req.valid('param')
-      const site = siteOf(sites, c.get('apiKey').site)
+      const site = siteOf(sites, c.get('caller').site)
       const log = await logOf(site.ledger)
       const records = await recordsOf(site, subject)
       if (records.length === 0) throw new Refusal('not-found', 'no record of this subject', { field: 'subject' })
@@ -198,7 +198,7 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
     }),
     async (c) => {
       const { subject } = c.req.valid('param')
-      const site = siteOf(sites, c.get('apiKey').site)
+      const site = siteOf(sites, c.get('caller').site)
       const ledger = ledgerOf(site, c.req.valid('query').log)
       const bundle = await evidenceBundle(site, ledger, subject, now())
       c.set('rows', bundle.records.length)
