@@ -1,5 +1,6 @@
 /** What the gallery shows, read once at start: the words of its policy in every language, as a server publishes them. */
 
+import { randomBytes } from 'node:crypto'
 import type { Notice, SiteConfig } from '@avow/sdk/wire'
 import { createAvow, createMemoryStorage, generateKey, VERSION } from '@avow/server'
 
@@ -14,8 +15,9 @@ export interface Gallery {
 /** `policy` is published by a server that is closed again, so its words are exactly what a visitor would be served. */
 export async function readGallery(policy: unknown, avowPath: string): Promise<Gallery> {
   const avow = await createAvow({
-    data: 'memory',
+    data: 'unused',
     storage: createMemoryStorage(),
+    seedOf: () => randomBytes(32),
     // It ends at once, so nobody has to know later how far its log had come.
     escrowOf: () => ({
       highest: () => null,
