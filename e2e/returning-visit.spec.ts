@@ -53,3 +53,9 @@ test('the cookie of a decision ends thirty days later, and that of a refusal nam
   expect(cookie?.value.split('.')).toHaveLength(6)
   await expect.poll(() => recordsSince(demo, before)).toHaveLength(1)
 })
+
+test('the dashboard says at its own root that Global Privacy Control is obeyed', async ({ request }) => {
+  const answer = await request.get('/.well-known/gpc.json')
+  expect(answer.status()).toBe(200)
+  expect(await answer.json()).toMatchObject({ gpc: true })
+})

@@ -87,6 +87,8 @@ async function main(): Promise<void> {
     const problem = { type: 'about:blank', title: 'Not found', status: 404, code: 'not-found', detail: 'no such route' }
     return c.body(JSON.stringify(problem), 404, { 'Content-Type': 'application/problem+json' })
   })
+  // Browsers and auditors look for it at the root of the host.
+  whole.get('/.well-known/gpc.json', ({ req }) => avow.app.fetch(req.raw))
   whole.route('/', dashboard)
   app = whole
 
