@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { openSqliteStorage } from '@avow/server'
 import { expect, test } from 'vitest'
-import type { Grade, LogStore, VaultRow } from '../packages/server/src/storage/storage.js'
+import type { Grade, LogStore, NewVaultRow } from '../packages/server/src/storage/storage.js'
 import { times } from './support/length.js'
 import { runProgram } from './support/place.js'
 import { readFiles } from './support/stores.js'
@@ -35,7 +35,7 @@ function createDice(seed: number) {
 type Dice = ReturnType<typeof createDice>
 
 /** `accounts`: dice of their own, so that the seeds still throw what they threw. */
-const rowOf = (dice: Dice, subject: boolean, accounts: Dice | null = null): VaultRow => ({
+const rowOf = (dice: Dice, subject: boolean, accounts: Dice | null = null): NewVaultRow => ({
   key: dice.bytes(16),
   fingerprint: dice.bytes(32),
   subject: subject ? dice.bytes(16) : null,
@@ -43,9 +43,11 @@ const rowOf = (dice: Dice, subject: boolean, accounts: Dice | null = null): Vaul
   // As long as two wrapped secrets, and as one.
   secrets: dice.bytes(subject ? 96 : 64),
   erased: null,
+  facet: null,
+  recordedAt: 1,
 })
 
-async function append(log: LogStore, vault: readonly VaultRow[]): Promise<void> {
+async function append(log: LogStore, vault: readonly NewVaultRow[]): Promise<void> {
   const { size } = await log.head()
   await log.append(
     vault.map(({ key }) => key),
@@ -67,8 +69,13 @@ function shuffle(dice: Dice, items: number[]): number[] {
 }
 
 /** Records a few at a time, as they come. */
-async function recordAll(log: LogStore, dice: Dice, size: number, accounts: Dice | null = null): Promise<VaultRow[]> {
-  const rows: VaultRow[] = []
+async function recordAll(
+  log: LogStore,
+  dice: Dice,
+  size: number,
+  accounts: Dice | null = null,
+): Promise<NewVaultRow[]> {
+  const rows: NewVaultRow[] = []
   while (rows.length < size) {
     const batch = Array.from({ length: Math.min(size - rows.length, 1 + dice.below(16)) }, () =>
       rowOf(dice, true, accounts),
@@ -80,7 +87,7 @@ async function recordAll(log: LogStore, dice: Dice, size: number, accounts: Dice
 }
 
 /** What any file still has of these rows. */
-function tracesOf(folder: string, rows: readonly VaultRow[], forgotten: readonly number[]): string[] {
+function tracesOf(folder: string, rows: readonly NewVaultRow[], forgotten: readonly number[]): string[] {
   const files = readFiles(folder)
   return forgotten.flatMap((index) => {
     const { fingerprint, subject, account, secrets } = rows[index]!

@@ -140,6 +140,7 @@ async function servedLog() {
           kind: 'consent' as const,
           subject: digest.subarray(16),
           account: null,
+          facet: 'all',
           evidence: {},
           identity: {},
         })

@@ -10,8 +10,10 @@ import { createTokens, type OidcOptions, parseOidc } from './access/token.js'
 import { createWebhook, type WebhookTarget } from './access/webhook.js'
 import { type App, createApp } from './app.js'
 import type { SiteOptions } from './config.js'
+import { describeEvidence } from './consent/facet.js'
 import { parsePageOptions, type SetPageOptions } from './consent/page-options.js'
 import { noticesOf, type Policy, PolicyBook, type Published, parsePolicy, unpublished } from './consent/policy.js'
+import type { Evidence } from './consent/record.js'
 import { encodeBase64 } from './ledger/base64.js'
 import { epochDraft, epochsOf, isUnbegun, nextEpoch, openEpochs } from './ledger/epoch.js'
 import { type Escrow, type EscrowedHead, escrowedLogs, openFileEscrow, originOf } from './ledger/escrow.js'
@@ -265,6 +267,8 @@ async function openSite(
   const logs = await openLogs(opening)
   const [ledger] = logs.values()
   if (!ledger) throw new Error(`no log of ${site.site} was opened`)
+  // Before anything is appended that is dated: what isn't is a beginning of the log.
+  for (const log of logs.values()) await log.dateEarlier((evidence) => describeEvidence(evidence as Evidence))
   const notices = noticesOf(policy, labels)
   const earlier = (await Promise.all([...logs.values()].reverse().map((log) => log.documents()))).flat()
   if (ledger.fork === null) await publish(ledger, blind, await due(ledger, earlier, policy, notices))

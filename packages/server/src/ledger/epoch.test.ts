@@ -15,6 +15,7 @@ const draft = (key: string): Draft => ({
     kind: 'consent',
     subject: Buffer.alloc(16, 'ann'),
     account: null,
+    facet: 'all',
     evidence: { key },
     identity: { key },
   }),

@@ -49,6 +49,7 @@ const draft = (key: string, said = key, subject = 'ann'): Draft => ({
     kind: 'consent',
     subject: bytesOf(subject, 16),
     account: null,
+    facet: said,
     evidence: { said, recordedAt },
     identity: { key },
   }),

@@ -8,12 +8,16 @@ import { TILE_WIDTH, TileEdge } from '../merkle/tile.js'
 import { EMPTY_ROOT, leafHash } from '../merkle/tree.js'
 import {
   type Batch,
+  type Count,
+  type Dated,
   type DocumentRow,
   type EntryRow,
+  type FacetQuery,
   type Forgetting,
   type Grade,
   type Head,
   type LogStore,
+  type NewVaultRow,
   type Standing,
   UnavailableError,
   type VaultRow,
@@ -41,8 +45,8 @@ const BATCH_LIMIT = 1024
 /** Entries looked at in one step of work that walks the whole log, so that requests are answered in between. */
 const WALK_STEP = 1024
 
-/** Records read at the same time: thousands at once would queue for the few connections until the last ones give up. */
-const OPEN_STEP = 32
+/** Records read and opened in one go, which takes some milliseconds: requests are answered in between. */
+const OPEN_STEP = 128
 
 /** The escrow keeps which record and which grade, no more. */
 const LOST_GROUND = 'an erasure that was interrupted, or whose tombstone was lost: its ground is not known any more'
@@ -118,7 +122,7 @@ interface SealedDraft extends Sealed {
 
 interface Composing {
   readonly entries: EntryRow[]
-  readonly vault: VaultRow[]
+  readonly vault: NewVaultRow[]
   readonly documents: DocumentRow[]
   /** Of the last entry. */
   recordedAt: number
@@ -382,6 +386,8 @@ export class Ledger {
         subject,
         account,
         secrets: this.#sealer.wrap(sealed, index),
+        facet: composed.kind === 'consent' ? composed.facet : null,
+        recordedAt: sealed.recordedAt,
       })
       if (composed.kind === 'document') composing.documents.push({ ...composed.document, index })
       answers.push({ index, answer: () => resolve({ index, repeated: false, opened }) })
@@ -543,15 +549,12 @@ export class Ledger {
     indexes: readonly number[],
     open: (index: number, row: EntryRow, vault: VaultRow | null) => T | null,
   ): Promise<T[]> {
-    const { store } = this.#parts
-    const openOne = async (index: number) => {
-      const [[row], vault] = await Promise.all([store.entries(index, index + 1), store.vaultRow(index)])
-      return row ? open(index, row, vault) : null
-    }
     const opened: T[] = []
     for (let start = 0; start < indexes.length; start += OPEN_STEP) {
-      const step = await Promise.all(indexes.slice(start, start + OPEN_STEP).map(openOne))
-      opened.push(...step.filter((record) => record !== null))
+      for (const { index, row, vault } of await this.#parts.store.rows(indexes.slice(start, start + OPEN_STEP))) {
+        const record = open(index, row, vault)
+        if (record !== null) opened.push(record)
+      }
     }
     return opened
   }
@@ -615,6 +618,64 @@ export class Ledger {
     return this.#parts.store.recent(before, limit)
   }
 
+  /** All facets that entries were ever appended with. */
+  facets(): Promise<string[]> {
+    return this.#parts.store.facets()
+  }
+
+  /** Indexes of entries of these facets. */
+  findFacets(query: FacetQuery): Promise<number[]> {
+    return this.#parts.store.findFacets(query)
+  }
+
+  /** The lowest index that was recorded at this time or later; the size where there is none. */
+  firstAt(recordedAt: number): Promise<number> {
+    return this.#parts.store.firstAt(recordedAt)
+  }
+
+  /** How many entries in `[from, below)` were erased whole. */
+  countErased(from: number, below: number): Promise<number> {
+    return this.#parts.store.countErased(from, below)
+  }
+
+  /** How many entries of each facet were recorded on UTC days `[from, below)`, counted from 1970-01-01; erased ones too. */
+  counts(from: number, below: number): Promise<Count[]> {
+    return this.#parts.store.counts(from, below)
+  }
+
+  /**
+   * Makes up for what an earlier release didn't write: facet and time of each entry. `describe` says them of a consent's
+   * evidence; everything else counts as recorded with the consent after it. A record that was erased whole has no facet.
+   */
+  async dateEarlier(describe: (evidence: object) => Omit<Dated, 'index'>): Promise<void> {
+    const { store } = this.#parts
+    let end = await store.undated()
+    if (end === 0) return
+    this.#parts.warn(`${end} entries of ${this.log} are prepared for being looked for, once; that takes a while`)
+    const { size, recordedAt: newest } = await store.head()
+    const [after] = await this.open(indexesIn(end, Math.min(end + WALK_STEP, size)))
+    let recordedAt = after?.evidence ? describe(after.evidence).recordedAt : newest
+    for (; end > 0; end = Math.max(0, end - WALK_STEP)) {
+      const from = Math.max(0, end - WALK_STEP)
+      const dated: Dated[] = []
+      for (const { index, row, vault } of (await store.rows(indexesIn(from, end))).reverse()) {
+        const evidence = this.#sealer.openConsent(index, row, vault)?.evidence
+        const said = evidence ? describe(evidence) : { facet: null, recordedAt }
+        recordedAt = said.recordedAt
+        dated.push({ index, ...said })
+      }
+      await store.date(dated)
+    }
+  }
+
+  /** The checkpoint of a size that was one of the log's heads; null for every other. */
+  async checkpointAt(size: number): Promise<string | null> {
+    if (size === this.#head.size) return this.#head.checkpoint
+    const root = size > this.#head.size ? null : await this.#parts.store.rootAt(size)
+    // Signing is deterministic (RFC 8032): the same statement of the same tree, byte for byte.
+    return root && this.#parts.signer.sign(formatCheckpoint({ origin: this.origin, size, root }))
+  }
+
   documents(): Promise<DocumentRow[]> {
     return this.#parts.store.documents()
   }
@@ -639,6 +700,8 @@ export class Ledger {
     return this.#auditor.consistency(from, to)
   }
 }
+
+const indexesIn = (from: number, end: number) => Array.from({ length: Math.max(0, end - from) }, (_, i) => from + i)
 
 interface Answer {
   readonly index: number

@@ -11,6 +11,8 @@ export type Composed =
       readonly subject: Uint8Array
       /** Null where nobody was signed in. */
       readonly account: Uint8Array | null
+      /** What may be asked about it without opening it; see `NewVaultRow`. */
+      readonly facet: string
       readonly evidence: object
       readonly identity: object
     }

@@ -25,6 +25,7 @@ export function draftOf(key: string): Draft {
       kind: 'consent',
       subject: digest.subarray(16),
       account: null,
+      facet: 'all',
       evidence: { key },
       identity: { key },
     }),

@@ -1,5 +1,6 @@
 /** `POST /v1/consents`: a decision becomes a record. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { facetOf } from '../consent/facet.js'
 import {
   agentFamily,
   checkSubmission,
@@ -119,12 +120,16 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Car
     const appended = await append(site, {
       key: site.blind.submission(submission.id),
       fingerprint: fingerprintOf(submission),
-      compose: (recordedAt) => ({
-        kind: 'consent',
-        subject: blinded,
-        account: account === null ? null : site.blind.account(account),
-        ...composeRecord(seen, subject, account, policy, agent, recordedAt),
-      }),
+      compose: (recordedAt) => {
+        const parts = composeRecord(seen, subject, account, policy, agent, recordedAt)
+        return {
+          kind: 'consent',
+          subject: blinded,
+          account: account === null ? null : site.blind.account(account),
+          facet: facetOf(parts.evidence),
+          ...parts,
+        }
+      },
     })
     const ledger = site.logs.get(appended.log)!
     const opened = appended.opened ?? (await ledger.open([appended.index]))[0]

@@ -1,6 +1,16 @@
 /** The contract of `storage.ts` as tests, which every driver runs. */
 import { describe, expect, test } from 'vitest'
-import { type ApiKeyRow, type Batch, OriginError, type Standing, type Storage, UnavailableError } from './storage.js'
+import {
+  type ApiKeyRow,
+  type Batch,
+  DAY_MS,
+  type FacetQuery,
+  type LogStore,
+  OriginError,
+  type Standing,
+  type Storage,
+  UnavailableError,
+} from './storage.js'
 
 /** How a driver is tried: opened anew, and opened again where it keeps anything. */
 export interface Driver {
@@ -12,6 +22,17 @@ export interface Driver {
 
 const bytes = (size: number, fill: number) => new Uint8Array(size).fill(fill)
 const same = (a: Uint8Array | null | undefined, b: Uint8Array) => expect(Buffer.from(a ?? [])).toEqual(Buffer.from(b))
+
+const FACETS = ['a', 'b', null]
+
+const query = (facets: string[], more: Partial<FacetQuery> = {}): FacetQuery => ({
+  ...{ facets, erased: null, from: 0, below: 1_000_000, order: 'newest', limit: 100 },
+  ...more,
+})
+
+/** Counts by day and facet, as one line each. */
+const countsOf = async (log: LogStore, from = 0, below = 1_000_000) =>
+  (await log.counts(from, below)).map(({ day, facet, count }) => `${day} ${facet} ${count}`).sort()
 
 /** Appends entries numbered from the head, so that what is read back tells what was written. */
 function numbered(count: number, more: Partial<Batch> = {}) {
@@ -28,6 +49,8 @@ function numbered(count: number, more: Partial<Batch> = {}) {
         account: i % 2 === 0 ? bytes(16, i % 4) : null,
         erased: null,
         secrets: bytes(64, i),
+        facet: FACETS[i % 3]!,
+        recordedAt: (i * DAY_MS) / 2,
       })),
       tiles: [{ level: 0, n: 0, hashes: bytes(32 * size, size) }],
       documents: [],
@@ -224,6 +247,129 @@ export function conformance(name: string, driver: Driver): void {
       await storage.close()
     })
 
+    test('entries are read in one go, in the order asked for, with what the vault has of them', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(5))
+      const rows = await log.rows([3, 0, 99, 4])
+      expect(rows.map(({ index }) => index)).toEqual([3, 0, 4])
+      same(rows[0]?.row.entry, bytes(9, 3))
+      same(rows[0]?.row.sealed[1], bytes(41, 3))
+      same(rows[2]?.vault?.secrets, bytes(64, 4))
+      await storage.close()
+    })
+
+    test('entries are found by facet, in both orders, within bounds, and of this log alone', async () => {
+      const { storage, log } = await opened()
+      const { log: other } = await storage.openLog('other', 'log.example/other')
+      await other.append([], 0, numbered(2))
+      expect([await log.facets(), await log.findFacets(query(['a']))]).toEqual([[], []])
+      await log.append([], 0, numbered(7))
+      await log.append([], 7, numbered(3))
+      expect((await log.facets()).sort()).toEqual(['a', 'b'])
+      expect(await log.findFacets(query(['a']))).toEqual([9, 6, 3, 0])
+      expect(await log.findFacets(query(['b'], { order: 'oldest' }))).toEqual([1, 4, 7])
+      expect(await log.findFacets(query(['a', 'b'], { from: 1, below: 7, limit: 3 }))).toEqual([6, 4, 3])
+      expect(await log.findFacets(query(['c']))).toEqual([])
+      expect(await log.findFacets(query(['a'], { from: 7, below: 7 }))).toEqual([])
+      expect(await other.findFacets(query(['a', 'b']))).toEqual([1, 0])
+      await storage.close()
+    })
+
+    test('the first entry that was recorded at a time or later is found', async () => {
+      const { storage, log } = await opened()
+      expect(await log.firstAt(0)).toBe(0)
+      await log.append([], 0, numbered(5))
+      const found = [-1, 0, 1, DAY_MS, DAY_MS + 1, 2 * DAY_MS, 2 * DAY_MS + 1].map((time) => log.firstAt(time))
+      expect(await Promise.all(found)).toEqual([0, 0, 1, 2, 3, 4, 5])
+      await storage.close()
+    })
+
+    test('of what was unlinked the facet stays and is told apart; of what was erased whole nothing does', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(10))
+      await log.forget([
+        { index: 3, grade: 'unlink', secrets: bytes(32, 99) },
+        { index: 6, grade: 'erase', secrets: bytes(0, 0) },
+        { index: 4, grade: 'unlink', secrets: bytes(32, 99) },
+      ])
+      await log.forget([{ index: 4, grade: 'erase', secrets: bytes(0, 0) }])
+      expect(await log.findFacets(query(['a', 'b']))).toEqual([9, 7, 1, 0])
+      expect(await log.findFacets(query(['a', 'b'], { erased: 'unlink' }))).toEqual([3])
+      expect([await log.countErased(0, 10), await log.countErased(5, 100), await log.countErased(7, 9)]).toEqual([
+        2, 1, 0,
+      ])
+      await storage.close()
+    })
+
+    test('what is found by facet is what a look at every entry finds, also of rare ones and after erasures', async () => {
+      const { storage, log } = await opened()
+      // A small generator of pseudo-random numbers (xorshift32), so that a failure can be repeated.
+      let seed = 0x9e3779b9
+      const below = (n: number) => {
+        for (const shift of [13, -17, 5]) seed ^= shift > 0 ? seed << shift : seed >>> -shift
+        return (seed >>> 0) % n
+      }
+      const rows = Array.from({ length: 1500 }, (_, i) => ({
+        facet: below(200) === 0 ? `rare ${below(3)}` : i > 700 && i < 1100 ? 'early' : `common ${below(4)}`,
+        erased: null as 'unlink' | 'erase' | null,
+      }))
+      await log.append([], 0, (standing) => {
+        const batch = numbered(rows.length, { tiles: [] })(standing)
+        const key = (i: number) => new Uint8Array(Buffer.from(`${i}`.padStart(16, '0')))
+        return { ...batch, vault: batch.vault.map((row, i) => ({ ...row, key: key(i), facet: rows[i]!.facet })) }
+      })
+      for (const index of new Set(Array.from({ length: 150 }, () => below(rows.length))))
+        rows[index]!.erased = below(2) === 0 ? 'unlink' : 'erase'
+      await log.forget(
+        rows.flatMap(({ erased }, index) => (erased ? [{ index, grade: erased, secrets: bytes(0, 0) }] : [])),
+      )
+      const all = [...(await log.facets()), 'nowhere']
+      for (let i = 0; i < 150; i++) {
+        const [a, b] = [below(1600), below(1600)]
+        const asked = query(
+          all.filter(() => below(3) === 0),
+          {
+            erased: below(4) === 0 ? 'unlink' : null,
+            from: Math.min(a, b),
+            below: Math.max(a, b),
+            order: below(2) === 0 ? 'newest' : 'oldest',
+            limit: 1 + below(120),
+          },
+        )
+        const found = rows.flatMap(({ facet, erased }, index) =>
+          asked.facets.includes(facet) && erased === asked.erased && index >= asked.from && index < asked.below
+            ? [index]
+            : [],
+        )
+        if (asked.order === 'newest') found.reverse()
+        expect([asked, await log.findFacets(asked)]).toEqual([asked, found.slice(0, asked.limit)])
+      }
+      await storage.close()
+    })
+
+    test('entries are counted by day and facet in the commit that appends them, once, and no erasure lowers that', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(4))
+      await log.append([], 4, () => null)
+      await expect(
+        log.append([], 4, () => {
+          throw new Error('refused while composing')
+        }),
+      ).rejects.toThrow('refused')
+      await log.append([], 4, numbered(3))
+      const counted = ['0 a 1', '0 b 1', '1 a 1', '2 b 1', '3 a 1']
+      expect(await countsOf(log)).toEqual(counted)
+      await log.forget([
+        { index: 0, grade: 'erase', secrets: bytes(0, 0) },
+        { index: 1, grade: 'unlink', secrets: bytes(32, 9) },
+      ])
+      expect(await countsOf(log)).toEqual(counted)
+      expect(await countsOf(log, 1, 3)).toEqual(['1 a 1', '2 b 1'])
+      const { log: other } = await storage.openLog('other', 'log.example/other')
+      expect(await countsOf(other)).toEqual([])
+      await storage.close()
+    })
+
     test('rewrapping replaces what it converts, within its bounds, and leaves the rest', async () => {
       const { storage, log } = await opened()
       await log.append([], 0, numbered(5))
@@ -406,6 +552,39 @@ export function conformance(name: string, driver: Driver): void {
 
     const { reopen } = driver
     if (!reopen) return
+
+    /** A batch that the vault takes and the ledger doesn't, as if the process had died between the two commits. */
+    const halfway = async (log: LogStore, count: number) => {
+      const { size } = await log.head()
+      const document = { kind: 'policy', hash: 'h', version: '1', language: null, body: null as never } as const
+      const failing = log.append([], size, numbered(count, { documents: [{ index: size, ...document }] }))
+      await expect(failing).rejects.toThrow()
+    }
+
+    test('what a commit left halfway is neither found nor counted, and once when it is appended after all', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(2))
+      await halfway(log, 4)
+      expect(await log.vaultSize()).toBe(6)
+      expect([await countsOf(log), await log.findFacets(query(['a', 'b']))]).toEqual([
+        ['0 a 1', '0 b 1'],
+        [1, 0],
+      ])
+      expect(await log.firstAt(DAY_MS)).toBe(2)
+      await log.append([], 2, numbered(4))
+      const counted = ['0 a 1', '0 b 1', '1 a 1', '2 b 1']
+      expect([await countsOf(log), await log.findFacets(query(['a', 'b']))]).toEqual([counted, [4, 3, 1, 0]])
+      await halfway(log, 5)
+      const again = await reopen(storage)
+      const { log: later } = await again.openLog('site', null)
+      expect(await countsOf(later)).toEqual(counted)
+      await later.reconcile()
+      expect([await countsOf(later), await later.vaultSize()]).toEqual([counted, 6])
+      // Facets that only a batch had which never was keep no place among those that are.
+      await later.append([], 6, numbered(1))
+      expect(await countsOf(later)).toEqual([...counted, '3 a 1'])
+      await again.close()
+    })
 
     test('everything is there after reopening', async () => {
       const { storage, log } = await opened()

@@ -2,19 +2,22 @@
 import {
   type ApiKeyRow,
   type Batch,
+  type Count,
+  DAY_MS,
   type DocumentRow,
   type EntryRow,
+  type FacetQuery,
   type Forgetting,
   type Head,
   type KeyStore,
   type Known,
   type LogStore,
+  type NewVaultRow,
   OriginError,
   otherKey,
   type Standing,
   type Storage,
   type TileRow,
-  type VaultRow,
 } from './storage.js'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -24,7 +27,8 @@ class MemoryLog implements LogStore {
   readonly #roots = new Map<number, Uint8Array>()
   #head: Head = { size: 0, root: new Uint8Array(32), checkpoint: '', recordedAt: 0 }
   readonly #entries: EntryRow[] = []
-  readonly #vault: VaultRow[] = []
+  readonly #vault: NewVaultRow[] = []
+  readonly #counts: Count[] = []
   readonly #documents: DocumentRow[] = []
   readonly #tiles = new Map<string, TileRow>()
   readonly #keys = new Map<string, Known>()
@@ -49,10 +53,18 @@ class MemoryLog implements LogStore {
     this.#roots.set(batch.head.size, batch.head.root)
     this.#entries.push(...batch.entries)
     this.#vault.push(...batch.vault)
+    for (const { facet, recordedAt } of batch.vault) if (facet !== null) this.#count(facet, recordedAt)
     this.#documents.push(...batch.documents)
     for (const tile of batch.tiles) this.#tiles.set(`${tile.level}/${tile.n}`, tile)
     this.#head = batch.head
     return batch
+  }
+
+  #count(facet: string, recordedAt: number): void {
+    const day = Math.floor(recordedAt / DAY_MS)
+    const at = this.#counts.findIndex((one) => one.day === day && one.facet === facet)
+    const count = (this.#counts[at]?.count ?? 0) + 1
+    this.#counts.splice(at < 0 ? this.#counts.length : at, 1, { day, facet, count })
   }
 
   #edge(): TileRow[] {
@@ -79,7 +91,8 @@ class MemoryLog implements LogStore {
       const row = this.#vault[index]
       if (!row || row.erased === 'erase') continue
       const fingerprint = new Uint8Array(row.fingerprint.length)
-      this.#vault[index] = { ...row, subject: null, account: null, fingerprint, secrets, erased: grade }
+      const facet = grade === 'erase' ? null : row.facet
+      this.#vault[index] = { ...row, subject: null, account: null, fingerprint, secrets, erased: grade, facet }
       this.#keys.set(hex(row.key), { index, fingerprint, erased: grade })
     }
   }
@@ -131,6 +144,45 @@ class MemoryLog implements LogStore {
     }
     return found
   }
+
+  async rows(indexes: readonly number[]) {
+    return indexes.flatMap((index) => {
+      const row = this.#entries[index]
+      return row ? [{ index, row, vault: this.#vault[index] ?? null }] : []
+    })
+  }
+
+  async facets() {
+    return [...new Set(this.#counts.map(({ facet }) => facet))]
+  }
+
+  async findFacets({ facets, erased, from, below, order, limit }: FacetQuery) {
+    const wanted = new Set<string | null>(facets)
+    const found = this.#vault.flatMap((row, index) =>
+      index >= from && index < below && row.erased === erased && wanted.has(row.facet) ? [index] : [],
+    )
+    return (order === 'newest' ? found.reverse() : found).slice(0, limit)
+  }
+
+  async firstAt(recordedAt: number) {
+    const index = this.#vault.findIndex((row) => row.recordedAt >= recordedAt)
+    return index < 0 ? this.#vault.length : index
+  }
+
+  async countErased(from: number, below: number) {
+    return this.#vault.slice(from, below).filter(({ erased }) => erased === 'erase').length
+  }
+
+  async counts(from: number, below: number) {
+    return this.#counts.filter(({ day }) => day >= from && day < below)
+  }
+
+  // Nothing outlives the process, so there is nothing of an earlier release.
+  async undated() {
+    return 0
+  }
+
+  async date() {}
 }
 
 export function createMemoryStorage(): Storage {

@@ -10,6 +10,11 @@ interface Shape {
   /** Which vault rows are an account's: few, or none. */
   readonly accounts: readonly number[]
   readonly erased: readonly (Grade | null)[]
+  /** Each facet once, and for each vault row which it is; -1 for none. */
+  readonly facets: readonly string[]
+  readonly facet: readonly number[]
+  /** For each vault row, how long before the head. */
+  readonly ageMs: readonly number[]
   readonly tiles: readonly Pick<TileRow, 'level' | 'n'>[]
   readonly documents: readonly DocumentRow[]
 }
@@ -25,6 +30,8 @@ export function packBatch({ head, entries, vault, tiles, documents }: Batch): Pa
   const arrays: Uint8Array[] = [head.root]
   for (const { entry, sealed } of entries) arrays.push(entry, ...sealed)
   const accounts: number[] = []
+  const facets = [...new Set(vault.map(({ facet }) => facet))].filter((facet) => facet !== null)
+  const numbers = new Map<string | null, number>(facets.map((facet, i) => [facet, i]))
   vault.forEach(({ key, fingerprint, subject, account, secrets }, i) => {
     arrays.push(key, fingerprint, secrets)
     if (subject) arrays.push(subject)
@@ -39,6 +46,9 @@ export function packBatch({ head, entries, vault, tiles, documents }: Batch): Pa
     subjects: vault.map(({ subject }) => subject !== null),
     accounts,
     erased: vault.map(({ erased }) => erased),
+    facets,
+    facet: vault.map(({ facet }) => numbers.get(facet) ?? -1),
+    ageMs: vault.map(({ recordedAt }) => head.recordedAt - recordedAt),
     tiles: tiles.map(({ level, n }) => ({ level, n })),
     documents,
   }
@@ -54,7 +64,7 @@ export function packBatch({ head, entries, vault, tiles, documents }: Batch): Pa
 
 /** The arrays of the answer are views into the one buffer. */
 export function unpackBatch({ shape: text, sizes, bytes }: PackedBatch): Batch {
-  const { head, sealed, subjects, accounts, erased, tiles, documents }: Shape = JSON.parse(text)
+  const { head, sealed, subjects, accounts, erased, facets, facet, ageMs, tiles, documents }: Shape = JSON.parse(text)
   const signedIn = new Set(accounts)
   let [next, at] = [0, 0]
   const take = () => {
@@ -72,6 +82,8 @@ export function unpackBatch({ shape: text, sizes, bytes }: PackedBatch): Batch {
       subject: isAboutSomebody ? take() : null,
       account: signedIn.has(i) ? take() : null,
       erased: erased[i]!,
+      facet: facets[facet[i]!] ?? null,
+      recordedAt: head.recordedAt - ageMs[i]!,
     })),
     tiles: tiles.map((tile) => ({ ...tile, hashes: take() })),
     documents,

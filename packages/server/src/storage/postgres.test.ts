@@ -36,6 +36,13 @@ conformance('PostgreSQL', {
   },
 })
 
+/** Takes a vault back to before there were facets; two of the indexes go with the columns. */
+async function dropFacets({ vault }: Stores) {
+  await server.query(vault, 'ALTER TABLE avow_vault DROP COLUMN facet, DROP COLUMN recorded_at')
+  await server.query(vault, 'DROP INDEX avow_vault_erased')
+  for (const table of ['avow_facets', 'avow_counts']) await server.query(vault, `DROP TABLE ${table}`)
+}
+
 /** Bytes that look random and are the same on every run. */
 const bytesOf = (seed: string, size: number) =>
   Buffer.concat(
@@ -61,6 +68,8 @@ function grown(edge: TileEdge, count: number): { batch: Batch; edge: TileEdge } 
         account: i % 11 === 1 ? bytesOf(`account ${i % 2}`, 16) : null,
         secrets: bytesOf(`secret ${i}`, 64),
         erased: null,
+        facet: null,
+        recordedAt: 5,
       })),
       tiles: next.writes,
       documents: [],
@@ -373,6 +382,33 @@ describe('opening', () => {
     await expect(create(stores)).rejects.toThrow(/the vault \(database .*\) was written by a newer release \(schema 99/)
   })
 
+  test('a vault of before there were facets is dated, each row counted once, whichever of two nodes was first', async () => {
+    const { storage, log, stores } = await opened()
+    const edge = TileEdge.restore(0, () => null)
+    await log.append([], 0, () => grown(edge, 50).batch)
+    await log.forget([{ index: 4, grade: 'erase', secrets: Buffer.alloc(0) }])
+    await storage.close()
+    await server.query(stores.vault, 'UPDATE avow_vault SET facet = NULL, recorded_at = NULL')
+    for (const table of ['avow_facets', 'avow_counts']) await server.query(stores.vault, `DELETE FROM ${table}`)
+    const [{ log: one, storage: first }, { log: two, storage: second }] = [await opened(stores), await opened(stores)]
+    const all = { facets: ['even', 'odd'], erased: null, from: 0, below: 50, order: 'oldest', limit: 3 } as const
+    expect([await one.undated(), await one.findFacets(all)]).toEqual([50, []])
+    const dated = (from: number, end: number) =>
+      Array.from({ length: end - from }, (_, i) => {
+        const index = from + i
+        return { index, facet: index % 2 === 0 ? 'even' : 'odd', recordedAt: index }
+      })
+    await Promise.all([one.date(dated(30, 50)), two.date(dated(25, 50))])
+    expect([await one.undated(), await one.findFacets(all)]).toEqual([25, [25, 26, 27]])
+    await Promise.all([one.date(dated(0, 25)), two.date(dated(0, 25))])
+    expect([await two.undated(), await two.findFacets(all), await two.firstAt(7)]).toEqual([0, [0, 1, 2], 7])
+    expect((await one.counts(0, 1)).map(({ facet, count }) => [facet, count]).sort()).toEqual([
+      ['even', 24],
+      ['odd', 25],
+    ])
+    await Promise.all([first.close(), second.close()])
+  })
+
   test('a vault of before there were accounts is taken up as it is, and then finds by account', async () => {
     const { storage, log, stores } = await opened()
     await log.append(
@@ -387,6 +423,7 @@ describe('opening', () => {
     await storage.close()
     // As it was: the check and the index go with the column.
     await server.query(stores.vault, 'ALTER TABLE avow_vault DROP COLUMN account')
+    await dropFacets(stores)
     for (const column of ['old_hash', 'old_until', 'reason', 'used_on'])
       await server.query(stores.vault, `ALTER TABLE avow_api_keys DROP COLUMN ${column}`)
     await server.query(stores.vault, 'UPDATE avow_vault_schema SET version = 2')
@@ -401,7 +438,7 @@ describe('opening', () => {
       vault: [
         {
           ...{ key: bytesOf('key 5', 16), fingerprint: bytesOf('print 5', 32), subject: null, account },
-          ...{ secrets: bytesOf('secret 5', 64), erased: null },
+          ...{ secrets: bytesOf('secret 5', 64), erased: null, facet: 'all', recordedAt: 6 },
         },
       ],
       tiles: [],

@@ -13,9 +13,13 @@ import { fromKey, type KeyColumns, toKey } from './api-key-row.js'
 import { type Database, openDatabase, RETRYABLE, retrying, type Session } from './postgres-database.js'
 import {
   type Batch,
+  type Count,
   CURRENT_KEY,
+  DAY_MS,
+  type Dated,
   type DocumentRow,
   type EntryRow,
+  type FacetQuery,
   type Forgetting,
   type Grade,
   type Head,
@@ -24,12 +28,14 @@ import {
   type LogStore,
   LostVaultError,
   missingStore,
+  type NewVaultRow,
   type OpenedKeys,
   type OpenOptions,
   OriginError,
   otherKey,
   type Standing,
   type Storage,
+  type StoredRow,
   type TileRow,
   type VaultRow,
 } from './storage.js'
@@ -84,7 +90,21 @@ const VAULT_MIGRATIONS = [
    CREATE INDEX avow_vault_account ON avow_vault (site_id, account, idx) WHERE account IS NOT NULL;`,
   // Keys of several sites need nothing new: their names stand in `site`, parted by spaces.
   `ALTER TABLE avow_api_keys ADD COLUMN old_hash BYTEA, ADD COLUMN old_until BIGINT, ADD COLUMN reason TEXT, ADD COLUMN used_on TEXT`,
+  // Rows that stand already have neither facet nor time until the first start has dated them. Facets are numbered under the
+  // lock of an append.
+  `ALTER TABLE avow_vault ADD COLUMN facet INTEGER, ADD COLUMN recorded_at BIGINT;
+   CREATE INDEX avow_vault_facet ON avow_vault (site_id, facet, idx) WHERE facet IS NOT NULL;
+   CREATE INDEX avow_vault_recorded ON avow_vault (site_id, recorded_at, idx);
+   CREATE INDEX avow_vault_erased ON avow_vault (site_id, idx) WHERE erased = 'erase';
+   CREATE TABLE avow_facets (site_id TEXT NOT NULL, facet TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (site_id, facet));
+   CREATE TABLE avow_counts (
+     site_id TEXT NOT NULL, day INTEGER NOT NULL, facet INTEGER NOT NULL, count BIGINT NOT NULL,
+     PRIMARY KEY (site_id, day, facet)
+   );`,
 ]
+
+/** Entries nearest to where a page begins, in which most of what is asked for fills it. */
+const NEAR = 2048
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
@@ -94,6 +114,23 @@ interface HeadColumns {
   checkpoint: string
   recorded_at: number
 }
+
+interface EntryColumns {
+  entry: Buffer
+  sealed_a: Buffer | null
+  sealed_b: Buffer | null
+}
+
+const toEntry = ({ entry, sealed_a, sealed_b }: EntryColumns): EntryRow => ({
+  entry,
+  sealed: [sealed_a, sealed_b].filter((sealed) => sealed !== null),
+})
+
+/** Counts the rows that a statement returns with their facet and time; $1 is the site. */
+const counting = (rows: string) =>
+  `INSERT INTO avow_counts AS counted (site_id, day, facet, count)
+   SELECT $1, recorded_at / ${DAY_MS}, facet, count(*) FROM ${rows} WHERE facet IS NOT NULL GROUP BY 2, 3
+   ON CONFLICT (site_id, day, facet) DO UPDATE SET count = counted.count + excluded.count`
 
 interface VaultColumns {
   idx: number
@@ -153,6 +190,8 @@ class PostgresLog implements LogStore {
   readonly #vault: Database
   readonly #site: string
   readonly #key: NodeKey
+  /** Numbers of facets that were committed; none is ever given twice. */
+  readonly #facets = new Map<string, number>()
 
   constructor(ledger: Database, vault: Database, site: string, key: NodeKey) {
     this.#ledger = ledger
@@ -255,11 +294,16 @@ class PostgresLog implements LogStore {
     return { assumedRoot, edge }
   }
 
-  async #writeVault(vault: Session, from: number, rows: readonly VaultRow[]) {
+  async #writeVault(vault: Session, from: number, rows: readonly NewVaultRow[]) {
     await this.#dropOrphans(vault, from)
+    const numbers = await this.#number(vault, rows)
     await vault.run(
-      `INSERT INTO avow_vault (site_id, idx, key, fingerprint, subject, secrets, erased, account)
-       SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[], $8::bytea[])`,
+      `WITH added AS (
+         INSERT INTO avow_vault (site_id, idx, key, fingerprint, subject, secrets, erased, account, facet, recorded_at)
+         SELECT $1, * FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::text[], $8::bytea[],
+                                  $9::integer[], $10::bigint[])
+         RETURNING facet, recorded_at
+       ) ${counting('added')}`,
       [
         this.#site,
         rows.map((_, i) => from + i),
@@ -269,13 +313,50 @@ class PostgresLog implements LogStore {
         rows.map(({ secrets }) => secrets),
         rows.map(({ erased }) => erased),
         rows.map(({ account }) => account),
+        rows.map(({ facet }) => (facet === null ? null : numbers.get(facet))),
+        rows.map(({ recordedAt }) => recordedAt),
       ],
     )
   }
 
-  /** What an append left whose second commit never came. */
+  /** What an append left whose second commit never came, and that it was counted. */
   async #dropOrphans(vault: Session, from: number) {
-    await vault.run('DELETE FROM avow_vault WHERE site_id = $1 AND idx >= $2', [this.#site, from])
+    await vault.run(
+      `WITH gone AS (DELETE FROM avow_vault WHERE site_id = $1 AND idx >= $2 RETURNING facet, recorded_at),
+            less AS (SELECT recorded_at / ${DAY_MS} AS day, facet, count(*) AS count FROM gone
+                      WHERE facet IS NOT NULL GROUP BY 1, 2)
+       UPDATE avow_counts AS counted SET count = counted.count - less.count
+         FROM less WHERE counted.site_id = $1 AND counted.day = less.day AND counted.facet = less.facet`,
+      [this.#site, from],
+    )
+  }
+
+  /** The numbers of these rows' facets, under the vault's lock. */
+  async #number(vault: Session, rows: readonly { readonly facet: string | null }[]): Promise<Map<string, number>> {
+    const texts = [...new Set(rows.map(({ facet }) => facet))].filter((facet) => facet !== null)
+    const unknown = texts.filter((text) => !this.#facets.has(text))
+    // Kept only once another transaction has committed them: a number that is given here may be rolled back.
+    for (const { facet, id } of await this.#numbersOf(vault, unknown)) this.#facets.set(facet, id)
+    const numbers = new Map(texts.flatMap((text) => (this.#facets.has(text) ? [[text, this.#facets.get(text)!]] : [])))
+    const fresh = texts.filter((text) => !numbers.has(text))
+    if (fresh.length === 0) return numbers
+    const added = await vault.rows<{ facet: string; id: number }>(
+      `INSERT INTO avow_facets (site_id, facet, id)
+       SELECT $1, facet, n + (SELECT coalesce(max(id), 0) FROM avow_facets WHERE site_id = $1)
+         FROM unnest($2::text[]) WITH ORDINALITY AS fresh (facet, n)
+       RETURNING facet, id`,
+      [this.#site, fresh],
+    )
+    for (const { facet, id } of added) numbers.set(facet, id)
+    return numbers
+  }
+
+  async #numbersOf(vault: Session, texts: readonly string[]): Promise<{ facet: string; id: number }[]> {
+    if (texts.length === 0) return []
+    return vault.rows('SELECT facet, id FROM avow_facets WHERE site_id = $1 AND facet = ANY($2::text[])', [
+      this.#site,
+      texts,
+    ])
   }
 
   async #writeLedger(ledger: Session, from: number, { entries, tiles, documents, head }: Batch) {
@@ -363,6 +444,7 @@ class PostgresLog implements LogStore {
           // Another node may have erased more since these were composed: nothing comes back.
           `UPDATE avow_vault AS kept
               SET secrets = less.secrets, erased = less.grade, subject = NULL, account = NULL,
+                  facet = CASE less.grade WHEN 'erase' THEN NULL ELSE kept.facet END,
                   fingerprint = decode(repeat('00', 32), 'hex')
              FROM unnest($2::bigint[], $3::bytea[], $4::text[]) AS less (idx, secrets, grade)
             WHERE kept.site_id = $1 AND kept.idx = less.idx AND kept.erased IS DISTINCT FROM 'erase'`,
@@ -402,14 +484,33 @@ class PostgresLog implements LogStore {
   }
 
   async entries(start: number, end: number): Promise<EntryRow[]> {
-    const rows = await this.#ledger.rows<{ entry: Buffer; sealed_a: Buffer | null; sealed_b: Buffer | null }>(
+    const rows = await this.#ledger.rows<EntryColumns>(
       'SELECT entry, sealed_a, sealed_b FROM avow_entries WHERE site_id = $1 AND idx >= $2 AND idx < $3 ORDER BY idx',
       [this.#site, start, end],
     )
-    return rows.map(({ entry, sealed_a, sealed_b }) => ({
-      entry,
-      sealed: [sealed_a, sealed_b].filter((sealed) => sealed !== null),
-    }))
+    return rows.map(toEntry)
+  }
+
+  async rows(indexes: readonly number[]): Promise<StoredRow[]> {
+    const { size } = await this.head()
+    const wanted = indexes.filter((index) => index < size)
+    const [entries, vault] = await Promise.all([
+      this.#ledger.rows<EntryColumns & { idx: number }>(
+        'SELECT idx, entry, sealed_a, sealed_b FROM avow_entries WHERE site_id = $1 AND idx = ANY($2::bigint[])',
+        [this.#site, wanted],
+      ),
+      this.#vault.rows<VaultColumns>(
+        `SELECT idx, key, fingerprint, subject, account, secrets, erased FROM avow_vault
+          WHERE site_id = $1 AND idx = ANY($2::bigint[])`,
+        [this.#site, wanted],
+      ),
+    ])
+    const entryAt = new Map(entries.map((row) => [row.idx, toEntry(row)]))
+    const vaultAt = new Map(vault.map((row) => [row.idx, row]))
+    return wanted.flatMap((index) => {
+      const row = entryAt.get(index)
+      return row ? [{ index, row, vault: vaultAt.get(index) ?? null }] : []
+    })
   }
 
   async tile(level: number, n: number) {
@@ -463,6 +564,120 @@ class PostgresLog implements LogStore {
       [this.#site, Math.min(before, (await this.head()).size), limit],
     )
     return rows.map(({ idx }) => idx)
+  }
+
+  async facets() {
+    const rows = await this.#vault.rows<{ facet: string }>('SELECT facet FROM avow_facets WHERE site_id = $1', [
+      this.#site,
+    ])
+    return rows.map(({ facet }) => facet)
+  }
+
+  async findFacets({ facets, erased, from, below, order, limit }: FacetQuery) {
+    const end = Math.min(below, (await this.head()).size)
+    const numbers = (await this.#numbersOf(this.#vault, facets)).map(({ id }) => id)
+    if (numbers.length === 0 || from >= end) return []
+    const direction = order === 'newest' ? 'DESC' : 'ASC'
+    const isErased = erased === null ? 'erased IS NULL' : `erased = 'unlink'`
+    const find = async (text: string, start: number, stop: number) => {
+      const rows = await this.#vault.rows<{ idx: number }>(text, [this.#site, numbers, start, stop, limit])
+      return rows.map(({ idx }) => idx)
+    }
+    const near = await find(
+      `SELECT idx FROM avow_vault WHERE site_id = $1 AND facet = ANY($2::integer[]) AND ${isErased} AND idx >= $3 AND idx < $4
+        ORDER BY idx ${direction} LIMIT $5`,
+      order === 'newest' ? Math.max(from, end - NEAR) : from,
+      order === 'newest' ? end : Math.min(end, from + NEAR),
+    )
+    if (near.length === limit || end - from <= NEAR) return near
+    // By the index of each facet: in one scan the server would sort all that there are.
+    return find(
+      `SELECT found.idx FROM unnest($2::integer[]) AS wanted (facet) CROSS JOIN LATERAL (
+         SELECT idx FROM avow_vault
+          WHERE site_id = $1 AND avow_vault.facet = wanted.facet AND ${isErased} AND idx >= $3 AND idx < $4
+          ORDER BY idx ${direction} LIMIT $5
+       ) AS found ORDER BY found.idx ${direction} LIMIT $5`,
+      from,
+      end,
+    )
+  }
+
+  async firstAt(recordedAt: number) {
+    const { size } = await this.head()
+    const [row] = await this.#vault.rows<{ idx: number }>(
+      'SELECT idx FROM avow_vault WHERE site_id = $1 AND recorded_at >= $2 ORDER BY recorded_at, idx LIMIT 1',
+      [this.#site, recordedAt],
+    )
+    return Math.min(row?.idx ?? size, size)
+  }
+
+  async countErased(from: number, below: number) {
+    const [row] = await this.#vault.rows<{ count: number }>(
+      `SELECT count(*) AS count FROM avow_vault WHERE site_id = $1 AND idx >= $2 AND idx < $3 AND erased = 'erase'`,
+      [this.#site, from, Math.min(below, (await this.head()).size)],
+    )
+    return row?.count ?? 0
+  }
+
+  async counts(from: number, below: number): Promise<Count[]> {
+    // Less what stands at or past the head, of a batch that nobody has seen.
+    return this.#vault.rows<Count & pg.QueryResultRow>(
+      `WITH unseen AS (
+         SELECT recorded_at / ${DAY_MS} AS day, facet, count(*) AS count FROM avow_vault
+          WHERE site_id = $1 AND idx >= $4 AND facet IS NOT NULL GROUP BY 1, 2)
+       SELECT counted.day, avow_facets.facet, counted.count - coalesce(unseen.count, 0) AS count
+         FROM avow_counts AS counted
+         JOIN avow_facets ON avow_facets.site_id = $1 AND avow_facets.id = counted.facet
+         LEFT JOIN unseen ON unseen.day = counted.day AND unseen.facet = counted.facet
+        WHERE counted.site_id = $1 AND counted.day >= $2 AND counted.day < $3
+          AND counted.count > coalesce(unseen.count, 0)`,
+      [this.#site, from, below, (await this.head()).size],
+    )
+  }
+
+  async undated() {
+    const rowFrom = async (index: number) => {
+      const [row] = await this.#vault.rows<{ recorded_at: number | null }>(
+        'SELECT recorded_at FROM avow_vault WHERE site_id = $1 AND idx >= $2 ORDER BY idx LIMIT 1',
+        [this.#site, index],
+      )
+      return row
+    }
+    const isDated = async (index: number) => (await rowFrom(index))?.recorded_at !== null
+    if (await isDated(0)) return 0
+    let [from, end] = [0, (await this.head()).size]
+    while (from < end) {
+      const middle = Math.floor((from + end) / 2)
+      if (await isDated(middle)) end = middle
+      else from = middle + 1
+    }
+    return from
+  }
+
+  async date(rows: readonly Dated[]) {
+    await retrying(RETRYABLE, () =>
+      this.#vault.transaction(async (vault) => {
+        await this.#lockVault(vault)
+        const numbers = await this.#number(vault, rows)
+        // Another node may have dated them, or erased one, since they were read.
+        await vault.run(
+          `WITH dated AS (
+             UPDATE avow_vault AS kept
+                SET recorded_at = fresh.recorded_at,
+                    facet = CASE kept.erased WHEN 'erase' THEN NULL ELSE fresh.facet END
+               FROM unnest($2::bigint[], $3::integer[], $4::bigint[]) AS fresh (idx, facet, recorded_at)
+              WHERE kept.site_id = $1 AND kept.idx = fresh.idx AND kept.recorded_at IS NULL
+             RETURNING kept.facet, kept.recorded_at
+           ) ${counting('dated')}`,
+          [
+            this.#site,
+            rows.map(({ index }) => index),
+            rows.map(({ facet }) => (facet === null ? null : numbers.get(facet))),
+            rows.map(({ recordedAt }) => recordedAt),
+          ],
+        )
+      }),
+    )
   }
 }
 

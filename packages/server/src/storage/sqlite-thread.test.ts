@@ -91,7 +91,7 @@ test('a vault that is lost is told through the thread as what it is, and one mad
     vault: [
       {
         ...{ key: new Uint8Array(16), fingerprint: new Uint8Array(32), subject: null, account: null },
-        ...{ secrets: new Uint8Array(0), erased: null },
+        ...{ secrets: new Uint8Array(0), erased: null, facet: null, recordedAt: 1 },
       },
     ],
     tiles: [],

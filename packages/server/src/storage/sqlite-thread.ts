@@ -8,6 +8,8 @@ import { openSqliteStorage, type SecretsRow, type SqliteLog } from './sqlite.js'
 import {
   type ApiKeyRow,
   type Batch,
+  type Dated,
+  type FacetQuery,
   type Forgetting,
   LockedError,
   type LogStore,
@@ -99,6 +101,14 @@ export function serve(port: MessagePort, folder: string, options: OpenOptions = 
     findSubject: (handle: number, subject: Uint8Array) => log(handle).findSubject(subject),
     findAccount: (handle: number, account: Uint8Array) => log(handle).findAccount(account),
     recent: (handle: number, before: number, limit: number) => log(handle).recent(before, limit),
+    rows: (handle: number, indexes: readonly number[]) => log(handle).rows(indexes),
+    facets: (handle: number) => log(handle).facets(),
+    findFacets: (handle: number, query: FacetQuery) => log(handle).findFacets(query),
+    firstAt: (handle: number, recordedAt: number) => log(handle).firstAt(recordedAt),
+    countErased: (handle: number, from: number, below: number) => log(handle).countErased(from, below),
+    counts: (handle: number, from: number, below: number) => log(handle).counts(from, below),
+    undated: (handle: number) => log(handle).undated(),
+    date: (handle: number, rows: readonly Dated[]) => log(handle).date(rows),
   }
   // Opening may fail before anybody asks; `ready` hands the reason over.
   opened.catch(() => {})
@@ -264,6 +274,14 @@ class DistantLog implements LogStore {
   findKey: LogStore['findKey'] = (key) => this.#ask('findKey', key)
   findAccount: LogStore['findAccount'] = (account) => this.#ask('findAccount', account)
   recent: LogStore['recent'] = (before, limit) => this.#ask('recent', before, limit)
+  rows: LogStore['rows'] = (indexes) => this.#ask('rows', indexes)
+  facets: LogStore['facets'] = () => this.#ask('facets')
+  findFacets: LogStore['findFacets'] = (query) => this.#ask('findFacets', query)
+  firstAt: LogStore['firstAt'] = (recordedAt) => this.#ask('firstAt', recordedAt)
+  countErased: LogStore['countErased'] = (from, below) => this.#ask('countErased', from, below)
+  counts: LogStore['counts'] = (from, below) => this.#ask('counts', from, below)
+  undated: LogStore['undated'] = () => this.#ask('undated')
+  date: LogStore['date'] = (rows) => this.#ask('date', rows)
 }
 
 /** Opens the stores of `folder` in a thread. Rejects as `openSqliteStorage` does. */

@@ -8,7 +8,7 @@ import { afterAll, expect, test } from 'vitest'
 import { createApiKey } from '../access/api-key.js'
 import { conformance } from './conformance.js'
 import { openSqliteKeys, openSqliteStorage } from './sqlite.js'
-import { LockedError, type LogStore, type Storage, UnavailableError, type VaultRow } from './storage.js'
+import { LockedError, type LogStore, type NewVaultRow, type Storage, UnavailableError } from './storage.js'
 
 const folders: string[] = []
 function folder(): string {
@@ -65,6 +65,8 @@ test('entries can be neither changed nor deleted', async () => {
     account: null,
     secrets: new Uint8Array(0),
     erased: null,
+    facet: null,
+    recordedAt: 1,
   }
   await log.append([], 0, () => ({
     head: { size: 1, root: new Uint8Array(32), checkpoint: 'c', recordedAt: 1 },
@@ -87,7 +89,7 @@ test('a crash between the two commits leaves vault rows that nobody sees and rec
   await first.close()
   const vault = new Database(path.join(data, 'vault.db'))
   vault.exec(
-    `INSERT INTO vault VALUES ('site', 0, x'${'01'.repeat(16)}', x'00', x'${'02'.repeat(16)}', x'03', NULL, x'${'04'.repeat(16)}')`,
+    `INSERT INTO vault VALUES ('site', 0, x'${'01'.repeat(16)}', x'00', x'${'02'.repeat(16)}', x'03', NULL, x'${'04'.repeat(16)}', NULL, NULL)`,
   )
   vault.close()
   const storage = await openSqliteStorage(data)
@@ -120,11 +122,52 @@ test('a database of a newer release is named, and left as it is', async () => {
   await expect(openSqliteStorage(data)).rejects.toThrow(/vault\.db was written by a newer release/)
 })
 
+/** Leaves a vault as it is after its schema was changed, and before its rows were dated. */
+function undate(data: string) {
+  const db = new Database(path.join(data, 'vault.db'))
+  db.exec('UPDATE vault SET facet = NULL, recorded_at = NULL')
+  for (const table of ['facets', 'facet_blocks', 'counts']) db.exec(`DELETE FROM ${table}`)
+  db.close()
+}
+
+/** Takes a vault back to before there were facets. */
+function dropFacets(db: Database.Database) {
+  db.exec('ALTER TABLE vault DROP COLUMN facet; ALTER TABLE vault DROP COLUMN recorded_at; DROP INDEX vault_erased')
+  for (const table of ['facets', 'facet_blocks', 'counts']) db.exec(`DROP TABLE ${table}`)
+}
+
+test('a vault of before there were facets is dated from the newest row down, each row counted once', async () => {
+  const { data, storage } = await recorded()
+  await storage.close()
+  undate(data)
+  const again = await openSqliteStorage(data)
+  const { log } = await again.openLog('site', null)
+  const all = { facets: ['even', 'odd'], erased: null, from: 0, below: COUNT, order: 'oldest', limit: 3 } as const
+  expect([await log.undated(), await log.findFacets(all)]).toEqual([COUNT, []])
+  const dated = (from: number, end: number) =>
+    Array.from({ length: end - from }, (_, i) => {
+      const index = from + i
+      return { index, facet: index % 2 === 0 ? 'even' : 'odd', recordedAt: index }
+    })
+  await log.date(dated(150, COUNT))
+  expect([await log.undated(), await log.findFacets(all)]).toEqual([150, [150, 151, 152]])
+  await log.date(dated(140, 160))
+  expect(await log.undated()).toBe(140)
+  await log.date(dated(0, 140))
+  expect([await log.undated(), await log.findFacets(all), await log.firstAt(7)]).toEqual([0, [0, 1, 2], 7])
+  expect((await log.counts(0, 1)).map(({ facet, count }) => [facet, count]).sort()).toEqual([
+    ['even', COUNT / 2],
+    ['odd', COUNT / 2],
+  ])
+  await again.close()
+})
+
 test('a vault of before there were accounts is taken up as it is, and then finds by account', async () => {
   const { data, rows, storage } = await recorded()
   await storage.close()
   const db = new Database(path.join(data, 'vault.db'))
   db.exec('ALTER TABLE vault DROP COLUMN account')
+  dropFacets(db)
   for (const column of ['old_hash', 'old_until', 'reason', 'used_on'])
     db.exec(`ALTER TABLE api_keys DROP COLUMN ${column}`)
   db.pragma('user_version = 2')
@@ -161,6 +204,8 @@ test('a vault that is missing beside a ledger with entries is not made anew', as
         account: null,
         secrets: new Uint8Array(0),
         erased: null,
+        facet: null,
+        recordedAt: 1,
       },
     ],
     tiles: [],
@@ -179,13 +224,15 @@ async function recorded(data = folder()) {
   const { log } = await storage.openLog('site', 'o')
   const rows = Array.from(
     { length: COUNT },
-    (): VaultRow => ({
+    (_, i): NewVaultRow => ({
       key: randomBytes(16),
       fingerprint: randomBytes(32),
       subject: randomBytes(16),
       account: randomBytes(16),
       secrets: randomBytes(96),
       erased: null,
+      facet: i % 2 === 0 ? 'even' : 'odd',
+      recordedAt: 1,
     }),
   )
   await log.append([], 0, () => ({
@@ -204,7 +251,7 @@ const erase = (log: LogStore, indexes: readonly number[]) =>
   log.forget(indexes.map((index) => ({ index, grade: 'erase' as const, secrets: new Uint8Array(0) })))
 
 /** Which of these rows any file of the folder still has anything of that is to be forgotten. */
-function leftOf(data: string, rows: readonly VaultRow[], indexes: readonly number[]): number[] {
+function leftOf(data: string, rows: readonly NewVaultRow[], indexes: readonly number[]): number[] {
   const files = readdirSync(data).map((name) => readFileSync(path.join(data, name)))
   return indexes.filter((index) => {
     const { fingerprint, subject, account, secrets } = rows[index]!

@@ -8,12 +8,16 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { fromKey, type KeyColumns, toKey } from './api-key-row.js'
 import { migrate } from './migrate.js'
+import { Facets } from './sqlite-facets.js'
 import { type Findable, Finder } from './sqlite-finder.js'
 import {
   type Batch,
+  type Count,
   CURRENT_KEY,
+  type Dated,
   type DocumentRow,
   type EntryRow,
+  type FacetQuery,
   type Forgetting,
   type Head,
   type KeyStore,
@@ -22,12 +26,14 @@ import {
   type LogStore,
   LostVaultError,
   missingStore,
+  type NewVaultRow,
   type OpenedKeys,
   type OpenOptions,
   OriginError,
   otherKey,
   type Standing,
   type Storage,
+  type StoredRow,
   UnavailableError,
   type VaultRow,
 } from './storage.js'
@@ -93,6 +99,16 @@ const VAULT_MIGRATIONS = [
    ALTER TABLE api_keys ADD COLUMN old_until INTEGER;
    ALTER TABLE api_keys ADD COLUMN reason TEXT;
    ALTER TABLE api_keys ADD COLUMN used_on TEXT;`,
+  // See `Facets`. Rows that stand already have neither until the first start has dated them.
+  `ALTER TABLE vault ADD COLUMN facet INTEGER;
+   ALTER TABLE vault ADD COLUMN recorded_at INTEGER;
+   CREATE INDEX vault_erased ON vault (site_id, idx) WHERE erased = 'erase';
+   CREATE TABLE facets (id INTEGER PRIMARY KEY, site_id TEXT NOT NULL, facet TEXT NOT NULL, UNIQUE (site_id, facet));
+   CREATE TABLE facet_blocks (facet INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (facet, block)) WITHOUT ROWID;
+   CREATE TABLE counts (
+     site_id TEXT NOT NULL, day INTEGER NOT NULL, facet INTEGER NOT NULL, count INTEGER NOT NULL,
+     PRIMARY KEY (site_id, day, facet)
+   ) WITHOUT ROWID;`,
 ]
 
 /** How long a lock is waited for that another process holds: keys are made while the server runs. */
@@ -226,6 +242,17 @@ export interface SecretsRow {
   readonly secrets: Uint8Array
 }
 
+interface EntryColumns {
+  entry: Buffer
+  sealed_a: Buffer | null
+  sealed_b: Buffer | null
+}
+
+const toEntry = ({ entry, sealed_a, sealed_b }: EntryColumns): EntryRow => ({
+  entry,
+  sealed: [sealed_a, sealed_b].filter((sealed) => sealed !== null),
+})
+
 interface HeadRow {
   size: number
   root: Buffer
@@ -241,6 +268,7 @@ export class SqliteLog implements LogStore {
   readonly #ledger: Database.Database
   readonly #scrubber: Scrubber
   readonly #finder: Finder
+  readonly #facets: Facets
   readonly #site: string
 
   constructor(ledger: Database.Database, vault: Database.Database, scrubber: Scrubber, site: string) {
@@ -248,15 +276,15 @@ export class SqliteLog implements LogStore {
     this.#vault = vault
     this.#scrubber = scrubber
     this.#finder = new Finder(vault, site)
+    this.#facets = new Facets(vault, site)
     this.#site = site
     this.#statements = {
       head: ledger.prepare<[string], HeadRow>('SELECT size, root, checkpoint, recorded_at FROM logs WHERE site_id = ?'),
       setHead: ledger.prepare('UPDATE logs SET size = ?, root = ?, checkpoint = ?, recorded_at = ? WHERE site_id = ?'),
       addEntry: ledger.prepare('INSERT INTO entries (site_id, idx, entry, sealed_a, sealed_b) VALUES (?, ?, ?, ?, ?)'),
-      entries: ledger.prepare<
-        [string, number, number],
-        { entry: Buffer; sealed_a: Buffer | null; sealed_b: Buffer | null }
-      >('SELECT entry, sealed_a, sealed_b FROM entries WHERE site_id = ? AND idx >= ? AND idx < ? ORDER BY idx'),
+      entries: ledger.prepare<[string, number, number], EntryColumns>(
+        'SELECT entry, sealed_a, sealed_b FROM entries WHERE site_id = ? AND idx >= ? AND idx < ? ORDER BY idx',
+      ),
       setTile: ledger.prepare(
         'INSERT INTO tiles (site_id, level, n, hashes) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET hashes = excluded.hashes',
       ),
@@ -278,18 +306,24 @@ export class SqliteLog implements LogStore {
         .prepare<[string], number>('SELECT coalesce(max(idx) + 1, 0) FROM vault WHERE site_id = ?')
         .pluck(),
       forget: vault.prepare(
-        `UPDATE vault SET secrets = ?, erased = ?, subject = NULL, account = NULL, fingerprint = zeroblob(32)
+        `UPDATE vault SET secrets = ?, erased = ?, subject = NULL, account = NULL, fingerprint = zeroblob(32),
+                facet = CASE ? WHEN 'erase' THEN NULL ELSE facet END
           WHERE site_id = ? AND idx = ? AND erased IS NOT 'erase'`,
       ),
+      facetAt: vault
+        .prepare<[string, number], number | null>('SELECT facet FROM vault WHERE site_id = ? AND idx = ?')
+        .pluck(),
       secrets: vault.prepare<[string, number, number], { idx: number; secrets: Buffer }>(
         'SELECT idx, secrets FROM vault WHERE site_id = ? AND idx >= ? AND idx < ?',
       ),
       setSecrets: vault.prepare('UPDATE vault SET secrets = ? WHERE site_id = ? AND idx = ?'),
-      dropOrphans: vault.prepare<[string, number], Findable & { idx: number }>(
-        'DELETE FROM vault WHERE site_id = ? AND idx >= ? RETURNING idx, key, subject, account',
-      ),
+      dropOrphans: vault.prepare<
+        [string, number],
+        Findable & { idx: number; facet: number | null; recorded_at: number | null }
+      >('DELETE FROM vault WHERE site_id = ? AND idx >= ? RETURNING idx, key, subject, account, facet, recorded_at'),
       addVault: vault.prepare(
-        'INSERT INTO vault (site_id, idx, key, fingerprint, subject, account, secrets, erased) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        `INSERT INTO vault (site_id, idx, key, fingerprint, subject, account, secrets, erased, facet, recorded_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ),
       vaultRow: vault.prepare<[string, number], VaultRow>(
         'SELECT key, fingerprint, subject, account, secrets, erased FROM vault WHERE site_id = ? AND idx = ?',
@@ -360,6 +394,7 @@ export class SqliteLog implements LogStore {
       transact()
     } catch (error) {
       this.#finder.rollBack()
+      this.#facets.rollBack()
       throw error
     }
   }
@@ -369,7 +404,10 @@ export class SqliteLog implements LogStore {
   }
 
   #dropOrphans(from: number): void {
-    for (const row of this.#statements.dropOrphans.all(this.#site, from)) this.#finder.remove(row.idx, row)
+    for (const row of this.#statements.dropOrphans.all(this.#site, from)) {
+      this.#finder.remove(row.idx, row)
+      this.#facets.remove(row)
+    }
   }
 
   async vaultSize() {
@@ -377,12 +415,14 @@ export class SqliteLog implements LogStore {
   }
 
   async forget(changes: readonly Forgetting[]) {
-    const { forget, vaultRow } = this.#statements
+    const { forget, vaultRow, facetAt } = this.#statements
     const write = () => {
       for (const { index, grade, secrets } of changes) {
         const row = vaultRow.get(this.#site, index)
         if (row) this.#finder.unlink(index, row)
-        forget.run(secrets, grade, this.#site, index)
+        const facet = facetAt.get(this.#site, index) ?? null
+        forget.run(secrets, grade, grade, this.#site, index)
+        if (grade === 'erase') this.#facets.forget(index, facet)
       }
     }
     if (changes.length > 0) this.#inVault(() => this.#scrubber.overwrite(write))
@@ -412,13 +452,15 @@ export class SqliteLog implements LogStore {
     })
   }
 
-  #writeVault(from: number, rows: readonly VaultRow[]) {
+  #writeVault(from: number, rows: readonly NewVaultRow[]) {
     const { addVault } = this.#statements
     // Left by an append whose second commit failed, a full disk for instance.
     this.#dropOrphans(from)
     this.#finder.add(from, rows)
-    rows.forEach((row, i) => {
-      addVault.run(this.#site, from + i, row.key, row.fingerprint, row.subject, row.account, row.secrets, row.erased)
+    const facets = this.#facets.add(from, rows)
+    rows.forEach(({ key, fingerprint, subject, account, secrets, erased, recordedAt }, i) => {
+      const facet = facets[i]
+      addVault.run(this.#site, from + i, key, fingerprint, subject, account, secrets, erased, facet, recordedAt)
     })
   }
 
@@ -440,10 +482,16 @@ export class SqliteLog implements LogStore {
   }
 
   async entries(start: number, end: number): Promise<EntryRow[]> {
-    return this.#statements.entries.all(this.#site, start, end).map(({ entry, sealed_a, sealed_b }) => ({
-      entry,
-      sealed: [sealed_a, sealed_b].filter((sealed) => sealed !== null),
-    }))
+    return this.#statements.entries.all(this.#site, start, end).map(toEntry)
+  }
+
+  async rows(indexes: readonly number[]): Promise<StoredRow[]> {
+    const { entries, vaultRow } = this.#statements
+    const { size } = this.#head()
+    return indexes.flatMap((index) => {
+      const found = index < size ? entries.get(this.#site, index, index + 1) : undefined
+      return found ? [{ index, row: toEntry(found), vault: vaultRow.get(this.#site, index) ?? null }] : []
+    })
   }
 
   async tile(level: number, n: number) {
@@ -473,6 +521,34 @@ export class SqliteLog implements LogStore {
 
   async recent(before: number, limit: number) {
     return this.#statements.recent.all(this.#site, Math.min(before, this.#head().size), limit)
+  }
+
+  async facets() {
+    return this.#facets.list()
+  }
+
+  async findFacets(query: FacetQuery) {
+    return this.#facets.find({ ...query, below: Math.min(query.below, this.#head().size) })
+  }
+
+  async firstAt(recordedAt: number) {
+    return this.#facets.firstAt(recordedAt, this.#head().size)
+  }
+
+  async countErased(from: number, below: number) {
+    return this.#facets.countErased(from, Math.min(below, this.#head().size))
+  }
+
+  async counts(from: number, below: number): Promise<Count[]> {
+    return this.#facets.counts(from, below, this.#head().size)
+  }
+
+  async undated() {
+    return this.#facets.undated(this.#head().size)
+  }
+
+  async date(rows: readonly Dated[]) {
+    this.#inVault(() => this.#commitVault(() => this.#facets.date(rows)))
   }
 }
 

@@ -39,6 +39,51 @@ export interface VaultRow {
   readonly erased: Grade | null
 }
 
+/** A vault row as it is appended, with what may be asked about the entry without opening it. */
+export interface NewVaultRow extends VaultRow {
+  /** Enumerations alone, opaque here: entries of which the same may be said have the same. Null for what nobody asks about. */
+  readonly facet: string | null
+  /** Unix milliseconds. Never decreases from one entry to the next. */
+  readonly recordedAt: number
+}
+
+/** Which entries are looked for by what is said of them. */
+export interface FacetQuery {
+  /** Any of these. */
+  readonly facets: readonly string[]
+  /** Those that are linked to somebody (null), or those that were unlinked. What was erased whole is found by nobody. */
+  readonly erased: 'unlink' | null
+  /** Indexes `[from, below)`. */
+  readonly from: number
+  readonly below: number
+  readonly order: 'newest' | 'oldest'
+  readonly limit: number
+}
+
+/** What a row that an earlier release wrote lacks. */
+export interface Dated {
+  readonly index: number
+  readonly facet: string | null
+  readonly recordedAt: number
+}
+
+/** How many entries of a facet were recorded on a day. */
+export interface Count {
+  /** UTC days since 1970-01-01. */
+  readonly day: number
+  readonly facet: string
+  readonly count: number
+}
+
+/** An entry and what can be forgotten of it; null where the vault lacks it. */
+export interface StoredRow {
+  readonly index: number
+  readonly row: EntryRow
+  readonly vault: VaultRow | null
+}
+
+export const DAY_MS = 86_400_000
+
 /** How much of a record is forgotten: its link to a person, or all of it. */
 export type Grade = 'unlink' | 'erase'
 
@@ -72,7 +117,7 @@ export interface TileRow {
 export interface Batch {
   readonly head: Head
   readonly entries: readonly EntryRow[]
-  readonly vault: readonly VaultRow[]
+  readonly vault: readonly NewVaultRow[]
   readonly tiles: readonly TileRow[]
   readonly documents: readonly DocumentRow[]
 }
@@ -126,6 +171,8 @@ export interface LogStore {
 
   /** Entries `[start, end)`; fewer where the log ends. */
   entries(start: number, end: number): Promise<EntryRow[]>
+  /** Entries at these indexes with their vault rows, in the same order; what is past the head is left out. */
+  rows(indexes: readonly number[]): Promise<StoredRow[]>
   /** A tile's hashes so far; null where there is none. */
   tile(level: number, n: number): Promise<Uint8Array | null>
   /** In the order they were logged. */
@@ -150,6 +197,24 @@ export interface LogStore {
   findAccount(account: Uint8Array): Promise<number[]>
   /** Indexes below `before` of entries that are about somebody, descending, at most `limit`. */
   recent(before: number, limit: number): Promise<number[]>
+
+  /** All facets that were ever appended, in no order. */
+  facets(): Promise<string[]>
+  /** Indexes of entries of these facets, in the order asked for, at most `limit`. */
+  findFacets(query: FacetQuery): Promise<number[]>
+  /** The lowest index that was recorded at this time (Unix milliseconds) or later; the size where there is none. */
+  firstAt(recordedAt: number): Promise<number>
+  /** How many entries in `[from, below)` were erased whole. */
+  countErased(from: number, below: number): Promise<number>
+  /**
+   * How many entries of each facet were recorded on the days `[from, below)`: counted in the commit that appends them, once
+   * each, and never lowered by what is forgotten.
+   */
+  counts(from: number, below: number): Promise<Count[]>
+  /** Rows below were written by an earlier release and are not dated yet; 0 for none. */
+  undated(): Promise<number>
+  /** Dates rows that are not dated yet, and counts them; the highest first, so that `undated` is always a beginning of the log. */
+  date(rows: readonly Dated[]): Promise<void>
 }
 
 /** A key to the private surface. No secret is ever stored, only its SHA-256. */

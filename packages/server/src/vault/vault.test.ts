@@ -40,6 +40,8 @@ async function appendTo(storage: Storage, log: string): Promise<void> {
         account: null,
         secrets: new Uint8Array(0),
         erased: null,
+        facet: null,
+        recordedAt: 1,
       },
     ],
     tiles: [],
