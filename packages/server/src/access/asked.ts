@@ -3,7 +3,7 @@ import type { Blinder } from '../vault/blind.js'
 
 /** Enumerations, numbers and times: nothing that could be a person. Whatever isn't named here is kept as an index. */
 const CLEAR = new Set(
-  'site path log limit order format from to asOf action choice category state granted language layer gpc clock interval by version dryRun'.split(
+  'site path log limit order format from to asOf action choice category state granted denied language layer gpc clock interval by version dryRun'.split(
     ' ',
   ),
 )

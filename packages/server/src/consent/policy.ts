@@ -236,6 +236,21 @@ export class PolicyBook {
     return notice?.version === version && notice.language === language
   }
 
+  /** Whether anything was ever published under this label. */
+  hasVersion(version: string): boolean {
+    return this.#policies.has(version)
+  }
+
+  /** Whether any policy that was published asks about this category. */
+  hasCategory(category: string): boolean {
+    return [...this.#policies.values()].some(({ policy }) => optionalCategories(policy).includes(category))
+  }
+
+  /** Whether any notice was published in this language. */
+  hasLanguage(language: string): boolean {
+    return [...this.#notices.values()].some((notice) => notice.language === language)
+  }
+
   /** The notice that was published under this hash, as JSON, whatever policy is in force; null if none was. */
   noticeBody(hash: string): string | null {
     return this.#notices.get(hash)?.body ?? null

@@ -96,7 +96,7 @@ const MAX_AGE_SECONDS = 300
 /** How far ahead the clock of the host may run. */
 const AHEAD_SECONDS = 60
 /** With it an identity still fits what every identity is padded to, so that its length doesn't tell whose it is. */
-const ACCOUNT_BYTES = 256
+export const ACCOUNT_BYTES = 256
 
 const CURE = 'have the host sign a new one for this page'
 

@@ -12,6 +12,7 @@ import { type Caller, may, reaches, type Scope } from '../access/caller.js'
 import type { Tokens } from '../access/token.js'
 import { InputError, PROBLEMS, Refusal } from '../problem.js'
 import type { KeyStore } from '../storage/storage.js'
+import { decoded, readSubjectAccount } from './subject-account.js'
 
 /**
  * `apiKey`: who asks, with the site that the request is about. `rows`: how many records an answer has, which a route sets;
@@ -73,7 +74,7 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
       ...Object.entries<string>(c.req.param()),
       ...Object.entries(c.req.queries()).map(([name, values]) => [name, values.join(',')] as const),
     ]
-    const account = c.req.header('avow-subject-account')
+    const account = readSubjectAccount(c) ?? undefined
     const reason = readReason(c) ?? caller.reason
     const { kind, id, name } = caller
     const who = { kind, id, name }
@@ -128,13 +129,4 @@ function readReason(c: Context): string | null {
   const reason = decoded(header).trim()
   if (!isLine(reason, REASON_LIMIT)) throw new InputError('avow-reason', `1 to ${REASON_LIMIT} characters on one line`)
   return reason
-}
-
-function decoded(header: string): string {
-  try {
-    return decodeURIComponent(header)
-  } catch {
-    // A sentence with a percent sign in it.
-    return header
-  }
 }

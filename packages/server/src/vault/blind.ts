@@ -22,6 +22,8 @@ export interface Blinder {
   accessor(id: string): Uint8Array
   /** Of what was asked for by this name, where nobody need read it again. */
   asked(name: string, value: string): Uint8Array
+  /** What shows that a cursor was given out here, for what the text says. */
+  cursor(text: string): Uint8Array
 }
 
 /** Where a site's key is kept, wrapped. */
@@ -62,6 +64,7 @@ export async function openBlinder(storage: Storage, site: string, keyring: Keyri
     access: (id, step) => timed(id, 'access', `${id}/${step}`),
     accessor: (id) => blind('accessor', id).subarray(0, INDEX_SIZE),
     asked: (name, value) => blind('asked', `${name}=${value}`).subarray(0, INDEX_SIZE),
+    cursor: (text) => blind('cursor', text),
   }
 }
 

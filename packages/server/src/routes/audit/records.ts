@@ -1,11 +1,15 @@
 /** Records of a site, page by page, and one of them with what opens it. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { decodeBase64url, encodeBase64, encodeBase64url } from '../../ledger/base64.js'
+import { filterFields, toFilter } from '../../consent/record-filter.js'
+import { encodeBase64 } from '../../ledger/base64.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
-import { InputError, Refusal } from '../../problem.js'
+import { readSubjectAccount } from '../../middleware/subject-account.js'
+import { Refusal } from '../../problem.js'
+import { UnavailableError } from '../../storage/storage.js'
 import { idParam, json, logSchema, problems, REFUSED, recordSchema, SECURITY } from '../openapi.js'
-import { findEntry, openLinked, recordOf, type Sites, siteOf } from '../site.js'
-import { ledgerOf, logAt, logName } from './chosen-log.js'
+import { findEntry, openLinked, provingHead, recordOf, type Sites, siteOf } from '../site.js'
+import { ledgerOf, logName } from './chosen-log.js'
+import { pagesOf } from './record-pages.js'
 import { secretsOf, secretsSchema } from './secrets.js'
 
 const PAGE_DEFAULT = 100
@@ -14,27 +18,18 @@ const PAGE_LIMIT = 1000
 const refusals = problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable')
 
 const query = z.strictObject({
+  ...filterFields,
   limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(PAGE_DEFAULT),
   cursor: z.string().max(64).optional(),
   log: logName,
 })
 
-/** A cursor is the index below which the next page starts. Opaque to whoever holds it. */
-const encodeCursor = (before: number) => encodeBase64url(new TextEncoder().encode(`v1:${before}`))
-
-function parseCursor(cursor: string): number {
-  const expected = 'the cursor of an earlier page'
-  let text: string
-  try {
-    text = new TextDecoder().decode(decodeBase64url(cursor))
-  } catch {
-    // Not base64url: no cursor of ours.
-    throw new InputError('cursor', expected)
-  }
-  const before = Number(/^v1:([1-9]\d{0,14})$/.exec(text)?.[1])
-  if (!Number.isSafeInteger(before)) throw new InputError('cursor', expected)
-  return before
-}
+export const accountHeader = z.object({
+  'avow-subject-account': z
+    .string()
+    .optional()
+    .openapi({ description: 'the site’s own name of an account, percent-encoded where it isn’t ASCII' }),
+})
 
 export function recordRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): void {
   const read = door('audit:read')
@@ -44,10 +39,12 @@ export function recordRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
       method: 'get',
       path: '/v1/audit/records',
       tags: ['privacy team'],
-      summary: 'Records, newest first',
+      summary: 'Records that are linked to a person, by what was chosen, when, under which words, by whom',
+      description:
+        'All pages are of the log as it stood when the first was asked for. A cursor is good for the key, the filters, the order and the log that it was given for.',
       security: SECURITY,
       middleware: read,
-      request: { query },
+      request: { query, headers: accountHeader },
       responses: {
         200: json(
           z.strictObject({ records: z.array(recordSchema), next: z.string().nullable(), log: logSchema }),
@@ -57,16 +54,16 @@ export function recordRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
       },
     }),
     async (c) => {
-      const { limit, cursor, log: name } = c.req.valid('query')
-      const ledger = ledgerOf(siteOf(sites, c.get('caller').site), name)
-      const log = await logAt(ledger)
-      const before = cursor === undefined ? log.size : parseCursor(cursor)
-      const indexes = await ledger.recent(Math.min(before, log.size), limit)
-      const records = (await openLinked(ledger, indexes)).map(recordOf)
-      const last = indexes.at(-1)
-      c.set('rows', records.length)
-      const next = last !== undefined && indexes.length === limit && last > 0 ? encodeCursor(last) : null
-      return c.json({ records, next, log }, 200)
+      const { limit, cursor = null, log: name, ...filters } = c.req.valid('query')
+      const caller = c.get('caller')
+      const site = siteOf(sites, caller.site)
+      const filter = toFilter(filters, readSubjectAccount(c), site.book)
+      const { log, pages } = await pagesOf(site, ledgerOf(site, name), filter, { cursor, limit, caller })
+      for await (const { records, next } of pages()) {
+        c.set('rows', records.length)
+        return c.json({ records: records.map(recordOf), next, log }, 200)
+      }
+      throw new Error('there is always a first page')
     },
   )
 
@@ -98,15 +95,18 @@ export function recordRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
       const entry = await findEntry(site, site.blind.submission(c.req.valid('param').id))
       const [opened] = entry ? await openLinked(entry.ledger, [entry.index]) : []
       if (!entry || !opened) throw new Refusal('not-found', 'no record with this id', { field: 'id' })
-      const log = await logAt(entry.ledger)
-      const [proof] = await entry.ledger.prove([opened.index], log.size)
+      const { ledger, index } = entry
+      const { size, checkpoint } = await provingHead(site, ledger, index + 1)
+      // Written, and its head could not be escrowed: the next append publishes it, or the next start.
+      if (size <= index) throw new UnavailableError(`entry ${index} of ${ledger.log} is not published yet`)
+      const [proof] = await ledger.prove([index], size)
       return c.json(
         {
           record: recordOf(opened),
           entry: opened.entry,
           secrets: secretsOf(opened),
           proof: proof!.map(encodeBase64),
-          log,
+          log: { size, checkpoint },
         },
         200,
       )
