@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { vectors } from '../merkle/test-trees.js'
 import { VerificationError } from '../merkle/verification-error.js'
-import { formatProofFile, parseProofFile } from './proof-file.js'
+import { formatProofFile, parseProofFile, proofFileJson } from './proof-file.js'
 
 const checkpoint = vectors.checkpoint.note
 const hash = new Uint8Array(32).fill(3)
@@ -18,6 +18,18 @@ test('a receipt is read as it was written, with or without extra and proof', () 
     for (const proof of [[], [hash], Array(53).fill(hash)]) {
       const file = { ...(extra ? { extra } : {}), index: 0, proof, checkpoint }
       expect(parseProofFile(formatProofFile(file))).toEqual(file)
+    }
+  }
+})
+
+test('a receipt in an answer is the same text, written in ASCII, whatever checkpoint it came after', () => {
+  const other = checkpoint.replace('example', '"\\üle🜂')
+  for (const one of [checkpoint, other, checkpoint]) {
+    for (const extra of [undefined, new TextEncoder().encode('{"entry":"—"}')]) {
+      const file = { ...(extra ? { extra } : {}), index: 7, proof: [hash], checkpoint: one }
+      const json = proofFileJson(file)
+      expect(json).toMatch(/^[ -~]+$/)
+      expect(JSON.parse(json)).toBe(formatProofFile(file))
     }
   }
 })

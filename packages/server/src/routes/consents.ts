@@ -13,6 +13,7 @@ import {
 } from '../consent/record.js'
 import { stateOf } from '../consent/state.js'
 import { type Appended, ConflictError, type Draft, ErasedError, ForkError } from '../ledger/ledger.js'
+import { proofFileJson } from '../ledger/proof-file.js'
 import { readAccount } from '../middleware/account.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import type { Carry } from '../middleware/carried-cookie.js'
@@ -137,16 +138,16 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Car
     const state = stateOf(await recordsBeside(site, blinded, opened), site.book.accepts, now())
     c.header('cache-control', 'no-store')
     carry(c, site.page.domain, site.book.current.inactivityDays)
-    return c.json(
-      {
-        id: submission.id,
-        index: appended.index,
-        recordedAt: opened.evidence.recordedAt,
-        subject,
-        state,
-        receipt: await receiptOf(ledger, ledger.head, opened, account),
-      },
-      appended.repeated ? 200 : 201,
-    )
+    const answer = {
+      id: submission.id,
+      index: appended.index,
+      recordedAt: opened.evidence.recordedAt,
+      subject,
+      state,
+    }
+    const receipt = proofFileJson(await receiptOf(ledger, ledger.head, opened, account))
+    return c.body(`${JSON.stringify(answer).slice(0, -1)},"receipt":${receipt}}`, appended.repeated ? 200 : 201, {
+      'content-type': 'application/json',
+    })
   })
 }

@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { subjectOf } from '../consent/record.js'
 import { encodeBase64url } from '../ledger/base64.js'
 import type { Ledger } from '../ledger/ledger.js'
-import { formatProofFile } from '../ledger/proof-file.js'
+import { formatProofFile, type ProofFile } from '../ledger/proof-file.js'
 import { readAccount } from '../middleware/account.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import { shownSecret } from '../middleware/secret.js'
@@ -30,7 +30,7 @@ export async function receiptOf(
   { size, checkpoint }: Head,
   opened: LinkedRecord,
   account: string | null,
-): Promise<string> {
+): Promise<ProofFile> {
   const [proof] = await ledger.prove([opened.index], size)
   const { entry, evidence, identity, secrets } = opened
   const isTheirs = identity.account === null || identity.account === account
@@ -43,7 +43,7 @@ export async function receiptOf(
       identity: isTheirs ? encodeBase64url(secrets.identity) : null,
     },
   })
-  return formatProofFile({ extra: new TextEncoder().encode(extra), index: opened.index, proof: proof!, checkpoint })
+  return { extra: Buffer.from(extra), index: opened.index, proof: proof!, checkpoint }
 }
 
 const route = createRoute({
@@ -89,7 +89,7 @@ export function receiptRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () =>
     const head = await provingHead(site, ledger, opened.index + 1)
     if (head.size <= opened.index)
       throw new UnavailableError(`entry ${opened.index} of ${ledger.log} is not published yet`)
-    return c.text(await receiptOf(ledger, head, opened, account), 200, {
+    return c.text(formatProofFile(await receiptOf(ledger, head, opened, account)), 200, {
       'Content-Type': 'text/plain; charset=utf-8',
       'Content-Disposition': `attachment; filename="avow-receipt-${id}.tlog-proof"`,
       'Cache-Control': 'no-store',
