@@ -3,7 +3,7 @@ import canonicalize from 'canonicalize'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { VerificationError } from '../merkle/verification-error.js'
-import { ENTRY_LIMIT, type Entry, encodeEntry, jcs, parseEntry } from './entry.js'
+import { ENTRY_LIMIT, type Entry, encodeConsent, encodeEntry, jcs, parseEntry } from './entry.js'
 
 const hash = `${'A'.repeat(42)}E`
 const bytesOf = (text: string) => new TextEncoder().encode(text)
@@ -26,6 +26,13 @@ const entries: [Entry, string][] = [
     `{"origin":"a.example/log","root":"${hash}=","size":0,"type":"epoch","v":1}`,
   ],
 ]
+
+test('a consent that is written in one go has the bytes of any other', () => {
+  const [evidence, identity] = [hash, `${'_'.repeat(42)}0`]
+  expect(textOf(encodeConsent(evidence, identity))).toBe(
+    textOf(encodeEntry({ v: 1, type: 'consent', evidence, identity })),
+  )
+})
 
 test('each type has the bytes that the formats say, and is read back', () => {
   for (const [entry, text] of entries) {

@@ -27,7 +27,7 @@ export function seal(kind: PartKind, part: object, secret: Uint8Array, aad: stri
 /** The same for a part that is canonical text already. */
 export function sealText(kind: PartKind, text: Uint8Array, secret: Uint8Array, aad: string): Uint8Array {
   const size = Math.max(AT_LEAST[kind], Math.ceil(text.length / PAD_BYTES) * PAD_BYTES)
-  const plain = new Uint8Array(size).fill(SPACE)
+  const plain = Buffer.allocUnsafe(size).fill(SPACE, text.length)
   plain.set(text)
   const nonce = randomFrom(NONCE_SIZE)
   const cipher = createCipheriv('aes-256-gcm', sealKey(secret), nonce).setAAD(Buffer.from(aad))

@@ -2,7 +2,7 @@
 import type { DocumentRow, EntryRow, Forgetting, Grade, VaultRow } from '../storage/storage.js'
 import type { Keyring } from '../vault/keyring.js'
 import { commit, commitText, SECRET_SIZE } from './commitment.js'
-import { encodeEntry, jcs } from './entry.js'
+import { encodeConsent, encodeEntry, jcs } from './entry.js'
 import { openSeal, randomSecret, seal, sealText } from './seal.js'
 
 export type Composed =
@@ -105,12 +105,7 @@ export class Sealer {
         const { evidence, identity, subject, account } = composed
         const [a, b] = [randomSecret(), randomSecret()]
         const [evidenceText, identityText] = [jcs(evidence), jcs(identity)]
-        const entry = encodeEntry({
-          evidence: commitText('evidence', a, evidenceText),
-          identity: commitText('identity', b, identityText),
-          type: 'consent',
-          v: 1,
-        })
+        const entry = encodeConsent(commitText('evidence', a, evidenceText), commitText('identity', b, identityText))
         const aad = this.#associated('consent')
         const row = {
           entry,

@@ -51,7 +51,7 @@ export function createKeyring(keys: readonly Uint8Array[]): Keyring {
     currentId: currentId.toString('hex'),
     ids: [...byId.keys()],
     wrap(plain, place) {
-      const wrapped = Buffer.alloc(plain.length + OVERHEAD)
+      const wrapped = Buffer.allocUnsafe(plain.length + OVERHEAD)
       currentId.copy(wrapped)
       const nonce = randomFrom(NONCE_SIZE)
       wrapped.set(nonce, ID_SIZE)
