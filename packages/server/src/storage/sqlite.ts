@@ -356,10 +356,12 @@ export class SqliteLog implements LogStore {
   standing(keys: readonly Uint8Array[], assumedSize: number): Standing {
     const head = this.#head()
     const known = new Map<string, Known>()
-    for (const key of keys) {
-      const found = this.#findKey(key, head.size)
-      if (found) known.set(hex(key), found)
-    }
+    this.#reading(() => {
+      for (const key of keys) {
+        const found = this.#findKey(key, head.size)
+        if (found) known.set(hex(key), found)
+      }
+    })
     const edge = head.size === assumedSize ? null : this.#statements.edge.all(this.#site)
     const assumedRoot = this.#statements.rootAt.get(this.#site, assumedSize) ?? null
     const hasNewest = head.size === 0 || this.#statements.vaultRow.get(this.#site, head.size - 1) !== undefined
@@ -377,7 +379,12 @@ export class SqliteLog implements LogStore {
 
   /** For each row of a batch that was committed, its subject's entries; none where it is about nobody. */
   besides({ head, vault }: Batch): number[][] {
-    return vault.map(({ subject }) => (subject ? this.#finder.subject(subject, head.size) : []))
+    return this.#reading(() => vault.map(({ subject }) => (subject ? this.#finder.subject(subject, head.size) : [])))
+  }
+
+  /** Reads much of the vault in one transaction: each by itself would lock and unlock the file, which others may write to. */
+  #reading<T>(read: () => T): T {
+    return this.#vault.transaction(read).deferred()
   }
 
   async rootAt(size: number) {
