@@ -115,9 +115,10 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-interface SealedDraft extends Sealed {
+interface SealedDraft {
   readonly recordedAt: number
   readonly composed: Composed
+  readonly sealed: Sealed
 }
 
 interface Composing {
@@ -252,7 +253,7 @@ export class Ledger {
 
   #seal(draft: Draft, recordedAt: number): SealedDraft {
     const composed = draft.compose(recordedAt)
-    return { ...this.#sealer.seal(composed), recordedAt, composed }
+    return { recordedAt, composed, sealed: this.#sealer.seal(composed) }
   }
 
   /** Has `tell` called after each batch that this process published. It must return at once, and not throw. */
@@ -374,9 +375,10 @@ export class Ledger {
       const index = standing.head.size + composing.entries.length
       known.set(hex(key), { index, fingerprint, erased: null })
       // Another node may have recorded something later meanwhile: its clock runs ahead, or it was quicker.
-      const sealed = early && early.recordedAt >= composing.recordedAt ? early : this.#seal(draft, composing.recordedAt)
-      composing.recordedAt = sealed.recordedAt
-      const { row, subject, account, composed } = sealed
+      const { recordedAt, composed, sealed } =
+        early && early.recordedAt >= composing.recordedAt ? early : this.#seal(draft, composing.recordedAt)
+      composing.recordedAt = recordedAt
+      const { row, subject, account } = sealed
       const opened = this.#sealer.opened(composed, sealed, index)
       composing.entries.push(row)
       composing.vault.push({

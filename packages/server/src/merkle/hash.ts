@@ -12,14 +12,18 @@ export function sha256(...parts: Uint8Array[]): Uint8Array {
 export function hmacSha256(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
   // RFC 2104 spelt out: two one-shot hashes take half the time of an Hmac object. A key longer than a block is hashed first.
   if (key.length > BLOCK_SIZE) return hmacSha256(sha256(key), ...parts)
-  const inner = digest(padded(key, 0x36, parts))
-  return digest(padded(key, 0x5c, [inner]))
+  const inner = hash('sha256', padded(key, 0x36, parts), 'binary')
+  const outer = padded(key, 0x5c, [NO_HASH])
+  outer.write(inner, BLOCK_SIZE, 'binary')
+  return digest(outer)
 }
 
 const BLOCK_SIZE = 64
+/** Leaves room for one. */
+const NO_HASH = new Uint8Array(HASH_SIZE)
 
 /** The key filled up to a block and masked, then the parts. */
-function padded(key: Uint8Array, mask: number, parts: readonly Uint8Array[]): Uint8Array {
+function padded(key: Uint8Array, mask: number, parts: readonly Uint8Array[]): Buffer {
   const all = joined(BLOCK_SIZE, parts).fill(mask, 0, BLOCK_SIZE)
   for (let at = 0; at < key.length; at++) all[at] = mask ^ key[at]!
   return all
