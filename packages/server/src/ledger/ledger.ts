@@ -389,7 +389,7 @@ export class Ledger {
         account,
         secrets: this.#sealer.wrap(sealed, index),
         facet: composed.kind === 'consent' ? composed.facet : null,
-        recordedAt: sealed.recordedAt,
+        recordedAt,
       })
       if (composed.kind === 'document') composing.documents.push({ ...composed.document, index })
       answers.push({ index, answer: () => resolve({ index, repeated: false, opened }) })
