@@ -7,7 +7,22 @@ import { createNotice, directionOf, noticesOf, PolicyBook, parsePolicy, publicat
 
 const policy = testPolicy()
 
+/** Optional categories like the policy's own, so many more, with ids of so many characters. */
+const optional = (policy: Record<string, any>, count: number, length: number) =>
+  Array.from({ length: count }, (_, i) => ({ ...policy.categories[1], id: `c${i}`.padEnd(length, 'x') }))
+
 describe('a policy file', () => {
+  test('may have eight optional categories with the longest ids there are, or fifteen of 14', () => {
+    for (const [count, length] of [
+      [8, 32],
+      [15, 14],
+    ] as const) {
+      const long = testPolicy({ cookies: [policy.cookies[0]!] })
+      Object.assign(long, { categories: [policy.categories[0], ...optional(policy, count, length)] })
+      expect(parsePolicy(long).categories).toHaveLength(count + 1)
+    }
+  })
+
   test('that is right is taken as it is', () => expect(parsePolicy(structuredClone(policy))).toEqual(policy))
 
   const mistakes: [why: string, change: (policy: Record<string, any>) => unknown, field: string][] = [
@@ -17,6 +32,11 @@ describe('a policy file', () => {
     ['no necessary category', (p) => p.categories.shift(), 'policy.categories'],
     ['two required categories', (p) => Object.assign(p.categories[1], { required: true }), 'policy.categories'],
     ['a category twice', (p) => p.categories.push(p.categories[1]), 'policy.categories'],
+    [
+      'categories of which a refusal would be longer than a grant',
+      (p) => p.categories.push(...optional(p, 9, 31)),
+      'policy.categories',
+    ],
     [
       'a category that every object has',
       (p) => Object.assign(p.categories[1], { id: 'constructor' }),

@@ -67,6 +67,13 @@ export const policySchema = z.strictObject({
 
 export type Policy = z.infer<typeof policySchema>
 
+/**
+ * What all choices of a record may take as text, `"analytics":false,` each: then its evidence fits what every evidence is
+ * filled up to (`ledger/seal.ts`), whatever else it says. With more, a refusal could be longer than a grant. Eight names of
+ * 32 fit, and fifteen of 14.
+ */
+const CHOICES_LIMIT = 350
+
 /** Checks a policy file. Throws `InputError` naming the first field that is off, and what to write instead. */
 export function parsePolicy(input: unknown): Policy {
   const parsed = policySchema.safeParse(input)
@@ -80,6 +87,13 @@ export function parsePolicy(input: unknown): Policy {
   const required = policy.categories.filter((category) => category.required)
   if (required.length !== 1 || required[0]?.id !== 'necessary') {
     throw new InputError('policy.categories', 'exactly one required category, called necessary')
+  }
+  const denied = optionalCategories(policy).map((id) => `${JSON.stringify(id)}:false,`)
+  if (denied.join('').length > CHOICES_LIMIT) {
+    throw new InputError(
+      'policy.categories',
+      'fewer, or shorter ids: the length of a record would tell what was chosen',
+    )
   }
   const languages = Object.keys(policy.texts)
   if (!languages.includes(policy.defaultLanguage))

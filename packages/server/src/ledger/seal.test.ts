@@ -69,15 +69,21 @@ test('a ciphertext is as long with the longest labels and languages there may be
   const long = {
     gpc: false,
     notice: { hash: 'h'.repeat(43), language: 'l'.repeat(35) },
-    offered: ['accept-all', 'reject-all', 'save', 'withdraw', 'accept-all'],
+    offered: ['accept-all', 'reject-all', 'save', 'withdraw'],
     policy: { hash: 'h'.repeat(43), version: 'v'.repeat(32) },
     sdk: 's'.repeat(32),
     site: 's'.repeat(63),
     ui: 'u'.repeat(64),
   }
-  const choices = Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`${i}`.padEnd(32, 'x'), false]))
-  const part = evidence('reject-all', false, 5, { ...long, choices, layer: 'preferences' })
-  expect(seal('evidence', part, randomSecret(), place).length).toBe(12 + 1024 + 16)
+  // As many, and as long, as a policy may have (`consent/policy.ts`), where each is denied.
+  for (const [count, length] of [
+    [8, 32],
+    [15, 14],
+  ] as const) {
+    const choices = Object.fromEntries(Array.from({ length: count }, (_, i) => [`${i}`.padEnd(length, 'x'), false]))
+    const part = evidence('reject-all', false, count, { ...long, choices, layer: 'preferences' })
+    expect(seal('evidence', part, randomSecret(), place).length).toBe(12 + 1024 + 16)
+  }
   const identity = {
     account: 'a'.repeat(128),
     agent: 'Firefox',

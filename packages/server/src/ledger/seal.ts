@@ -9,7 +9,7 @@ import { jcs } from './entry.js'
 const PAD_BYTES = 512
 /**
  * And at least to this, so that parts of one kind share a length whatever was chosen. Evidence is 440 to 890 bytes with up
- * to five optional categories, and 1,008 with eight of which every name, label and language is as long as may be. An
+ * to five optional categories, and 1,024 with as many and as long names, labels and languages as there may be. An
  * identity is 180 to 210, and 465 with as long an account as there may be. Every step costs: an entry with 512 more
  * doesn't fit twice into a page of SQLite.
  */
