@@ -401,6 +401,15 @@ describe('an older copy of the access log', () => {
     expect((await again.ask('/v1/audit/records')).status).toBe(200)
     expect(await storage.logs()).not.toContain('shop.access.e3')
   })
+
+  test('has no access earlier than those before it, though the clock was set back, and all since a time are found', async () => {
+    const { storage, escrowOf } = await rewound()
+    const { recordedAt } = escrowOf(accessLogOf(SITE)).highest()!
+    const { ask, accesses } = await world({ storage, escrowOf, now: () => recordedAt - 3_600_000 })
+    await ask('/v1/audit/records')
+    const since = await accesses(`?from=${new Date(recordedAt).toISOString()}`)
+    expect(since.map(({ log }) => log)).toEqual(['shop.access.e2', 'shop.access.e2', 'shop.access', 'shop.access'])
+  })
 })
 
 test('what is about all sites is in the access log of each, and what is about one in that alone', async () => {

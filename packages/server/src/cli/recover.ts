@@ -97,9 +97,8 @@ async function startEpoch(site: string, recovery: Recovery): Promise<string> {
       '--site',
       `one of ${logs.join(', ') || `none: neither the data nor ${recovery.folder} holds a log`}`,
     )
-  let earliest = 0
   // What is wrong with the old log is why this runs: it need not be told once more.
-  const common = { keyring, now: () => Math.max(recovery.now(), earliest), warn: () => {} }
+  const common = { keyring, now: recovery.now, warn: () => {} }
   const partsOf = async (log: string, origin: string | null) => {
     const opened = await storage.openLog(log, origin)
     const signer = createSigner(opened.origin, seed())
@@ -131,8 +130,6 @@ async function startEpoch(site: string, recovery: Recovery): Promise<string> {
         'To give it up all the same, add --force',
     )
   }
-  // Times of recording don't decrease within a site, whatever became of the clock.
-  earliest = Math.max(old.head.recordedAt, escrowed?.recordedAt ?? 0)
   const name = isInterrupted ? newest.log : nextEpoch(site, logs)
   const origin = `${old.origin.replace(/\.e\d+$/, '')}.e${name.split('.e').at(-1)}`
   const ledger = isInterrupted ? newest : await Ledger.open({ ...(await partsOf(name, origin)), earlier: ledgers })

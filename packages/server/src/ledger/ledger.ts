@@ -145,7 +145,7 @@ export class Ledger {
   /** Entries that the vault may lack: it was older than the ledger at start, which was told. */
   #lostBelow = 0
   #waiting: Waiting[] = []
-  /** When what arrived last was recorded, Unix milliseconds. */
+  /** Nothing is recorded as earlier than this, Unix milliseconds: when what arrived last was, here or in an earlier epoch. */
   #recordedAt = 0
   #writing: Promise<void> | null = null
   #tellGrown: () => void = () => {}
@@ -171,6 +171,9 @@ export class Ledger {
     const escrowed = escrow.highest()
     const { head, edge } = await readHead(store, signer)
     const ledger = new Ledger(parts, head, edge)
+    // Of what an older copy lacks, the escrow still knows it.
+    const earlier = (parts.earlier ?? []).map((one) => one.#recordedAt)
+    ledger.#recordedAt = Math.max(head.recordedAt, escrowed?.recordedAt ?? 0, ...earlier)
     if (
       escrowed &&
       (escrowed.size > head.size || encodeBase64(await ledger.#auditor.root(escrowed.size)) !== escrowed.root)
