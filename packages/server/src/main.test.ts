@@ -3,13 +3,13 @@ import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { formatCheckpoint } from './ledger/checkpoint.js'
-import { openFileEscrow } from './ledger/escrow.js'
+import { createMemoryEscrow, type Escrow, openFileEscrow } from './ledger/escrow.js'
 import { createSigner } from './ledger/signer.js'
 import { TestWitness } from './ledger/test-witness.js'
 import { type AvowOptions, createAvow } from './main.js'
 import { type Outside, realOutside } from './outsiders.js'
 import { createMemoryStorage } from './storage/memory.js'
-import { LockedError, OriginError } from './storage/storage.js'
+import { LockedError, OriginError, UnavailableError } from './storage/storage.js'
 import { testFolder } from './test-folder.js'
 import { PAGE_ORIGIN, SITE, testPolicy, testWorld } from './testing.js'
 import { parseWitnessPolicy } from './verify/policy.js'
@@ -168,4 +168,29 @@ test('sites on hosts of their own are served side by side, one of them for a who
   const avow = await open(testFolder(), { sites, seedOf: (name) => new Uint8Array(32).fill(name.length) })
   for (const { site } of sites) expect((await avow.app.request(`/v1/sites/${site}/avow.js`)).status).toBe(200)
   await avow.close()
+})
+
+test('what an escrow of one’s own says when it is away is 503, and no answer repeats it', async () => {
+  const made = new Map<string, Escrow>()
+  let isAway = false
+  const ask = <T>(work: () => T): T => {
+    if (isAway) throw new Error('bucket 7 is away')
+    return work()
+  }
+  const escrowOf = (log: string): Escrow => {
+    const escrow = made.get(log) ?? createMemoryEscrow()
+    made.set(log, escrow)
+    return { ...escrow, highest: () => ask(escrow.highest), put: (head) => ask(() => escrow.put(head)) }
+  }
+  const { post, submission, audit, logged } = await testWorld({ escrowOf })
+  isAway = true
+  for (const answer of [await post(submission()), await audit('/records')]) {
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5'])
+    expect(await answer.text()).not.toContain('bucket')
+  }
+  expect(logged).toContainEqual(expect.stringMatching(/the escrow of shop: bucket 7 is away/))
+  await expect(testWorld({ escrowOf })).rejects.toThrow(UnavailableError)
+  isAway = false
+  expect((await post(submission())).status).toBe(201)
+  expect((await audit('/records')).status).toBe(200)
 })

@@ -16,7 +16,7 @@ import { noticesOf, type Policy, PolicyBook, type Published, parsePolicy, unpubl
 import type { Evidence } from './consent/record.js'
 import { encodeBase64 } from './ledger/base64.js'
 import { epochDraft, epochsOf, isUnbegun, nextEpoch, openEpochs } from './ledger/epoch.js'
-import { type Escrow, type EscrowedHead, escrowedLogs, openFileEscrow, originOf } from './ledger/escrow.js'
+import { type Escrow, type EscrowedHead, escrowedLogs, guardEscrow, openFileEscrow, originOf } from './ledger/escrow.js'
 import { createKeptCheckpoint, openKeptCheckpoint } from './ledger/kept-checkpoint.js'
 import { Ledger, type LedgerParts } from './ledger/ledger.js'
 import { createSigner } from './ledger/signer.js'
@@ -71,8 +71,11 @@ export interface AvowOptions {
   readonly witnessing?: Witnessing | null
   /** How outsiders are reached; the real world by default. */
   readonly outside?: Outside
-  /** Another escrow than a folder. */
-  readonly escrowOf?: (site: string) => Escrow
+  /**
+   * Another escrow than a folder, by the name of the log: `shop`, `shop.access`, and `shop.e2` and so on for later epochs, of
+   * which one more is asked for than there are. Each log needs one of its own, and the same whenever it is asked for again.
+   */
+  readonly escrowOf?: (log: string) => Escrow
   /** The 32-byte Ed25519 seed a site's log is signed with; a file in `data` by default. `isNew`: nothing is signed yet. */
   readonly seedOf?: (site: string, isNew: boolean) => Uint8Array
   /** The installed SDK's files by default. */
@@ -384,13 +387,18 @@ async function openEpochsOf(
   const names = epochsOf(base, [...stored, ...(options.escrowOf ? [] : escrowedLogs(escrowFolder(options)))])
   const opened = new Map<string, Escrow>()
   const hold = (log: string): Escrow => {
-    const escrow = options.escrowOf?.(log) ?? openHeldEscrow(escrowFolder(options), log, nodeName(options))
+    const escrow = options.escrowOf
+      ? guardEscrow(options.escrowOf(log), log)
+      : openHeldEscrow(escrowFolder(options), log, nodeName(options))
     escrows.push(escrow)
     opened.set(log, escrow)
     return escrow
   }
   // All of them first: where one is damaged, no log is touched.
   for (const log of names) hold(log)
+  // A folder tells what logs it has a head of; of another escrow it is found out by asking for one epoch after the other.
+  for (let next = nextEpoch(base, names); options.escrowOf && hold(next).highest(); next = nextEpoch(base, names))
+    names.unshift(next)
   const open = async (log: string) => {
     const escrow = opened.get(log) ?? hold(log)
     const escrowed = escrow.highest()

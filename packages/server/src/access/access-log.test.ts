@@ -410,6 +410,14 @@ describe('an older copy of the access log', () => {
     const since = await accesses(`?from=${new Date(recordedAt).toISOString()}`)
     expect(since.map(({ log }) => log)).toEqual(['shop.access.e2', 'shop.access.e2', 'shop.access', 'shop.access'])
   })
+
+  test('that is older than the last epoch goes on as the one after it, where the escrow is no folder, too', async () => {
+    const { storage, escrowOf } = await rewound()
+    await (await world({ storage, escrowOf })).ask('/v1/audit/records')
+    const { ask, accesses } = await world({ storage: createMemoryStorage(), escrowOf })
+    expect((await ask('/v1/audit/records')).status).toBe(200)
+    expect((await accesses())[0]?.log).toBe('shop.access.e3')
+  })
 })
 
 test('what is about all sites is in the access log of each, and what is about one in that alone', async () => {

@@ -159,6 +159,29 @@ function reading<T>(folder: string, read: () => T): T {
   }
 }
 
+/** Somebody else's escrow, which may say what it likes of a store that is away: whatever it is, it may work again later. */
+export function guardEscrow(escrow: Escrow, log: string): Escrow {
+  const away = (error: unknown): never => {
+    if (error instanceof UnavailableError) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UnavailableError(`the escrow of ${log}: ${reason}`, { cause: error })
+  }
+  const asking = <T>(ask: () => T): T => {
+    try {
+      return ask()
+    } catch (error) {
+      return away(error)
+    }
+  }
+  return {
+    highest: () => asking(() => escrow.highest()),
+    tombstones: () => asking(() => escrow.tombstones()),
+    put: (head) => asking(() => escrow.put(head)).catch(away),
+    putTombstones: (tombstones) => asking(() => escrow.putTombstones(tombstones)).catch(away),
+    close: () => escrow.close(),
+  }
+}
+
 /** Nothing outlives the process: for tests, and for stores in memory. */
 export function createMemoryEscrow(): Escrow {
   let highest: EscrowedHead | null = null
