@@ -8,11 +8,14 @@ const CLEAR = new Set(
   ),
 )
 
-/** And nothing but such a value: under a name that is kept in clear somebody may send what they like. */
-const PLAIN = /^[\w.:/+-]{1,64}$/
+/**
+ * And nothing but such a value: under a name that is kept in clear somebody may send what they like. A consent id is longer,
+ * and so is a record's.
+ */
+const PLAIN = /^[\w.:/+-]{1,32}$/
 
-/** As every name is that a route knows. */
-const NAME = /^[A-Za-z]{1,24}$/
+/** The other names that a route knows. */
+const NAMES = new Set(['subject', 'account', 'id', 'who', 'route'])
 
 /** More than any route has; what goes beyond is refused by the route anyway. */
 const FILTERS_LIMIT = 32
@@ -29,7 +32,7 @@ export function asked(
   const told = named.filter(([name]) => !PASSED_OVER.has(name)).slice(0, FILTERS_LIMIT)
   const kept = told.map(([name, value]) =>
     // A name may be made up, too, and be somebody's.
-    NAME.test(name) ? [name, keep(name, value, blind)] : ['other', encode(blind.asked(name, value))],
+    CLEAR.has(name) || NAMES.has(name) ? [name, keep(name, value, blind)] : ['other', encode(blind.asked(name, value))],
   )
   return {
     ...Object.fromEntries(kept),
