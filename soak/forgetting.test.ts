@@ -44,6 +44,10 @@ const PLAINTEXT = [
   '"layer":"banner"',
 ]
 
+/** The site's log, and the one of who looked into it. */
+const ACCESS = `${SITE}.access`
+const LOGS = [SITE, ACCESS]
+
 /** A wrapped value (`vault/keyring.ts`): id of the key, nonce, ciphertext, tag. */
 const KEY_ID_BYTES = 4
 const OVERHEAD = 32
@@ -72,6 +76,8 @@ let observer: Observer
 let made: Acknowledged[]
 
 const COUNT = times(60, 300)
+/** Of them, whom the privacy team looks for. */
+const PEOPLE = 5
 
 beforeAll(async () => {
   place = createPlace({ env: { AVOW_TRUSTED_PROXIES: '127.0.0.1' } })
@@ -189,14 +195,14 @@ function decrypt(sealed: Buffer, cipherKey: Buffer, associated: string): Buffer 
 }
 
 /** Decrypts a sealed part as `formats.md` says it is sealed. */
-const openPart = (sealed: Buffer, secret: Buffer, site = SITE) =>
-  decrypt(sealed, createHmac('sha256', secret).update('avow/seal/v1').digest(), `${site}/consent`)
+const openPart = (sealed: Buffer, secret: Buffer, place = `${SITE}/consent`) =>
+  decrypt(sealed, createHmac('sha256', secret).update('avow/seal/v1').digest(), place)
 
 /**
  * Carves: every run of bytes, in any file and at any offset, that these keys unwrap as secrets of an entry. It finds what
  * lies in free pages and write-ahead logs, where no query looks.
  */
-function carve(files: readonly { bytes: Buffer }[], keks: readonly Buffer[], size: number): Buffer[] {
+function carve(files: readonly { bytes: Buffer }[], keks: readonly Buffer[], size: number, log = SITE): Buffer[] {
   const secrets = new Map<string, Buffer>()
   for (const kek of keks) {
     const id = createKeyId(kek)
@@ -206,7 +212,7 @@ function carve(files: readonly { bytes: Buffer }[], keks: readonly Buffer[], siz
           const wrapped = bytes.subarray(at + KEY_ID_BYTES, at + OVERHEAD + length)
           if (wrapped.length < OVERHEAD - KEY_ID_BYTES + length) continue
           for (let index = 0; index < size; index++) {
-            const opened = decrypt(wrapped, kek, `${SITE}/${index}`)
+            const opened = decrypt(wrapped, kek, `${log}/${index}`)
             if (!opened) continue
             for (let part = 0; part < opened.length; part += SECRET_BYTES) {
               const secret = opened.subarray(part, part + SECRET_BYTES)
@@ -225,7 +231,19 @@ function carve(files: readonly { bytes: Buffer }[], keks: readonly Buffer[], siz
 const createKeyId = (kek: Buffer) =>
   createHash('sha256').update('avow/kek/v1').update(kek).digest().subarray(0, KEY_ID_BYTES)
 
-test('before any erasure, no file and no public page says who, or what they chose', async () => {
+/** Looks for somebody in every way there is, which the access log keeps. */
+async function lookFor({ submission, receipt }: Acknowledged, account: string): Promise<void> {
+  const headers = { Authorization: `Bearer ${key}`, 'Avow-Subject-Account': account }
+  for (const asked of [
+    `subjects/${receipt.subject}`,
+    `records/${submission.id}`,
+    `records?subject=${receipt.subject}&featherquill=${submission.id}&action=${receipt.subject}`,
+  ])
+    await (await fetch(`${server.url}/v1/audit/${asked}`, { headers })).arrayBuffer()
+}
+
+test('before any erasure, no file and no public page says who, or what they chose, also where the privacy team looked', async () => {
+  for (const [i, one] of made.slice(0, PEOPLE).entries()) await lookFor(one, accountOf(i))
   const files = await everything()
   expect(files.map(({ name }) => name)).toEqual(
     expect.arrayContaining(['ledger.db', 'vault.db', 'ledger.db-wal', 'vault.db-wal']),
@@ -297,6 +315,17 @@ test('after unlink and erase: old proofs hold, no byte of the forgotten is left,
     if (opens(sealed_a)) opened.evidence.add(idx)
     if (opens(sealed_b)) opened.identity.add(idx)
   }
+  // What was asked for stands in the access log, which opens with them, and is nobody in clear there either.
+  const log = readStores(place, ACCESS)
+  const accesses = log.entries.flatMap(({ idx, sealed_a }) => {
+    const wrapped = log.vault.find((row) => row.idx === idx)!.secrets.subarray(KEY_ID_BYTES)
+    const secret = decrypt(wrapped, keks[0]!, `${ACCESS}/${idx}`)
+    const bytes = secret && openPart(sealed_a!, secret, `${ACCESS}/event`)
+    return bytes ? [{ name: `access ${idx}`, bytes }] : []
+  })
+  expect(accesses.length).toBeGreaterThan(2 * 3 * PEOPLE)
+  expect(findAll(accesses, new Map([...made.flatMap(tracesOf), ...commonTraces().slice(0, 4)]))).toEqual([])
+
   const indexes = made.map(({ receipt }) => receipt.index)
   // The attack works: it opens all that is not forgotten, and the evidence of the unlinked.
   expect(opened.evidence).toEqual(new Set(indexes.filter((index) => !erased.includes(index))))
@@ -311,22 +340,23 @@ test('avow kek rotate: the old key opens nothing any more, the new one no older 
   askAboutAll(older)
   try {
     const [oldKey] = keysIn(place.kekFile)
-    const known = carve(readFiles(place.data), [oldKey!], readStores(place).size)
-    expect(known.length).toBeGreaterThan(0)
+    const sizes = LOGS.map((log) => [log, readStores(place, log).size] as const)
+    const carveAll = (of: Place, kek: Buffer) => sizes.map(([log, size]) => carve(readFiles(of.data), [kek], size, log))
+    const known = carveAll(place, oldKey!)
+    for (const secrets of known) expect(secrets.length).toBeGreaterThan(0)
     expect(await runAvow(place, ['kek', 'rotate', place.kekFile])).toMatchObject({ status: 0 })
     const [newKey, ...others] = keysIn(place.kekFile)
     expect(others).toEqual([])
     expect(newKey!.equals(oldKey!)).toBe(false)
 
     // All secrets are there under the new key, none under the old one, in no corner of any file.
-    const { size } = readStores(place)
-    expect(carve(readFiles(place.data), [oldKey!], size)).toEqual([])
-    const sorted = (secrets: readonly Buffer[]) => secrets.map((secret) => secret.toString('hex')).sort()
-    expect(sorted(carve(readFiles(place.data), [newKey!], size))).toEqual(sorted(known))
+    expect(carveAll(place, oldKey!)).toEqual(LOGS.map(() => []))
+    const sorted = (all: readonly Buffer[][]) => all.map((some) => some.map((secret) => secret.toString('hex')).sort())
+    expect(sorted(carveAll(place, newKey!))).toEqual(sorted(known))
     expect(findAll(readFiles(place.folder), new Map([['the old key', writings(oldKey!)]]))).toEqual([])
 
     // The older copy with the newer key: nothing opens, and the server says so.
-    expect(carve(readFiles(older.data), [newKey!], size)).toEqual([])
+    expect(carveAll(older, newKey!)).toEqual(LOGS.map(() => []))
     rmSync(older.kekFile)
     cpSync(place.kekFile, older.kekFile)
     const ran = await runServe(older)
