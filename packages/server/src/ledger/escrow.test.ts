@@ -44,6 +44,23 @@ test('it never goes back: a lower head is passed over, by the process that put t
   expect(openFileEscrow(folder, 'site', 'node').highest()?.size).toBe(6)
 })
 
+test('whenever a crash tears what is being written, the head before it is still whole', async () => {
+  const folder = testFolder()
+  const escrow = openFileEscrow(folder, 'site', 'node')
+  const file = path.join(folder, 'site.node.head')
+  await escrow.put(headOf(1))
+  for (const size of [2, 3, 4, 5]) {
+    const before = readFileSync(file)
+    await escrow.put(headOf(size))
+    const after = readFileSync(file)
+    // Of what was written every other byte reached the disk, at its beginning and at its end.
+    const torn = after.map((byte, i) => (i % 2 === 0 && byte !== before[i] ? 0 : byte))
+    writeFileSync(file, torn)
+    expect(escrow.highest()?.size).toBe(size - 1)
+    writeFileSync(file, after)
+  }
+})
+
 test('tombstones are kept by log, index and grade, of all nodes; a line that a crash cut short spoils no other', async () => {
   const folder = testFolder()
   const escrow = openFileEscrow(folder, 'site.e2', 'a')

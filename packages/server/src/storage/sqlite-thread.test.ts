@@ -106,3 +106,21 @@ test('a vault that is lost is told through the thread as what it is, and one mad
   serve(port2, folder, { mustExist: true, lost: 'vault' })
   await (await connect(port1, new Promise(() => {}))).close()
 })
+
+test('of appends that are asked for at once, each extends what the one before it wrote', async () => {
+  const storage = await open()
+  const { log } = await storage.openLog('site', 'o')
+  const appends = Array.from({ length: 3 }, (_, i) =>
+    log.append([Buffer.alloc(16, i)], 0, ({ head }) => ({
+      head: { size: head.size + 1, root: Buffer.alloc(32, head.size), checkpoint: 'c', recordedAt: 1 },
+      entries: [{ entry: Buffer.of(i), sealed: [] }],
+      vault: [{ ...nobody, key: Buffer.alloc(16, i) }],
+      ...{ tiles: [], documents: [] },
+    })),
+  )
+  await Promise.all(appends)
+  expect((await log.entries(0, 9)).map(({ entry }) => entry[0])).toEqual([0, 1, 2])
+  await storage.close()
+})
+
+const nobody = { fingerprint: Buffer.alloc(32), subject: null, account: null, secrets: Buffer.alloc(0), erased: null }

@@ -361,6 +361,23 @@ const canMount = mountSmallDisk()
 canMount?.unmount()
 if (!canMount) console.warn('not run: no small disk may be mounted here, so a start on a full one was not tried')
 
+test('what the vault refused is found at no place that another entry takes later', async () => {
+  const { log } = await (await create()).openLog('site', 'o')
+  const append = (key: Buffer, secrets: Buffer | null) =>
+    log.append([key], 0, () => ({
+      head: { size: 1, root: Buffer.alloc(32), checkpoint: 'c', recordedAt: 1 },
+      entries: [{ entry: Buffer.of(1), sealed: [] }],
+      // No vault takes a row without them.
+      vault: [{ ...{ key, secrets: secrets as Buffer }, fingerprint: key, subject: key, account: null, erased: null }],
+      ...{ tiles: [], documents: [] },
+    }))
+  const [refused, taken] = [Buffer.alloc(16, 1), Buffer.alloc(16, 2)]
+  await expect(append(refused, null)).rejects.toThrow(/NOT NULL/)
+  await append(taken, Buffer.alloc(0))
+  expect([await log.findKey(refused), await log.findSubject(refused)]).toEqual([null, []])
+  expect(await log.findSubject(taken)).toEqual([0])
+})
+
 test.skipIf(!canMount)(
   'whatever a start was about to write when the disk was full, it says so and that nothing was written',
   async () => {
