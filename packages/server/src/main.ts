@@ -93,7 +93,10 @@ export interface Avow {
     /** Makes an API key and answers it; it can't be had again. */
     create(wanted: Omit<NewKey, 'sites'> & ({ readonly site: string } | Pick<NewKey, 'sites'>)): Promise<string>
   }
-  /** Forgets what the access logs have kept long enough, by site; `isDry`: only says what would go. Runs by itself once a day. */
+  /**
+   * Forgets what the access logs have kept long enough, by site; `isDry`: only says what would go. Runs by itself once a day.
+   * Rejects once all were tried, naming the sites where it failed.
+   */
   sweepAccessLogs(isDry?: boolean): Promise<Record<string, Sweep>>
   /** Answers what is under way, then closes the stores. */
   close(): Promise<void>
@@ -154,7 +157,16 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
     })
     const sweepAccessLogs = async (isDry = false) => {
       const swept: Record<string, Sweep> = {}
-      for (const [name, { access }] of sites) swept[name] = await access.sweep(isDry)
+      const failed: string[] = []
+      for (const [name, { access }] of sites) {
+        try {
+          swept[name] = await access.sweep(isDry)
+        } catch (error) {
+          // What is wrong with one is no reason to keep what the others have kept long enough.
+          failed.push(`${name}: ${(error as Error).message}`)
+        }
+      }
+      if (failed.length > 0) throw new Error(failed.join('; '))
       return swept
     }
     const sweeping = startSweeping(sweepAccessLogs, options)

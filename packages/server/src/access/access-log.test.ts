@@ -344,6 +344,30 @@ describe('the sweep', () => {
     }
   })
 
+  test('of one site fails by itself, by name, and the others are swept', async () => {
+    let isDamaged = false
+    const storage = createMemoryStorage()
+    const openLog = storage.openLog.bind(storage)
+    storage.openLog = async (site, origin) => {
+      const opened = await openLog(site, origin)
+      const forget = opened.log.forget.bind(opened.log)
+      if (site === accessLogOf(SITE))
+        opened.log.forget = (changes) => (isDamaged ? Promise.reject(new Error('damaged')) : forget(changes))
+      return opened
+    }
+    const sites = [SITE, 'other'].map((site) => ({
+      ...{ site, policy: testPolicy(), origins: [`https://${site}.example`], publicLog: true },
+    }))
+    const { avow, clock, ask } = await world({ storage, sites })
+    const key = await avow.keys.create({ name: 'x', sites: null, scopes: ['audit:read'] })
+    for (const site of [SITE, 'other']) await ask('/v1/audit/records', key, { 'avow-site': site })
+    clock.now += KEEP_MS
+    isDamaged = true
+    await expect(avow.sweepAccessLogs()).rejects.toThrow(/^shop: damaged$/)
+    const { log } = await storage.openLog(accessLogOf('other'), null)
+    expect((await log.vaultRow(0))?.erased).toBe('erase')
+  })
+
   test('runs by itself at start and then once a day', async () => {
     const storage = createMemoryStorage()
     const due: [ms: number, call: () => void][] = []
