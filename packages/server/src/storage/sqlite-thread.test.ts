@@ -114,7 +114,7 @@ test('of appends that are asked for at once, each extends what the one before it
     log.append([Buffer.alloc(16, i)], 0, ({ head }) => ({
       head: { size: head.size + 1, root: Buffer.alloc(32, head.size), checkpoint: 'c', recordedAt: 1 },
       entries: [{ entry: Buffer.of(i), sealed: [] }],
-      vault: [{ ...nobody, key: Buffer.alloc(16, i) }],
+      vault: [{ ...nobody, key: Buffer.alloc(16, i), facet: null, recordedAt: 1 }],
       ...{ tiles: [], documents: [] },
     })),
   )

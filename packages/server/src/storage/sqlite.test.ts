@@ -368,7 +368,12 @@ test('what the vault refused is found at no place that another entry takes later
       head: { size: 1, root: Buffer.alloc(32), checkpoint: 'c', recordedAt: 1 },
       entries: [{ entry: Buffer.of(1), sealed: [] }],
       // No vault takes a row without them.
-      vault: [{ ...{ key, secrets: secrets as Buffer }, fingerprint: key, subject: key, account: null, erased: null }],
+      vault: [
+        {
+          ...{ key, secrets: secrets as Buffer, fingerprint: key, subject: key, account: null, erased: null },
+          ...{ facet: null, recordedAt: 1 },
+        },
+      ],
       ...{ tiles: [], documents: [] },
     }))
   const [refused, taken] = [Buffer.alloc(16, 1), Buffer.alloc(16, 2)]
