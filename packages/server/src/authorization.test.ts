@@ -48,6 +48,7 @@ const ROUTES: Readonly<Record<string, Need | 'anybody'>> = {
   'GET /v1/audit/records/{id}': needs('audit:read'),
   'GET /v1/audit/subjects/{subject}': needs('audit:read'),
   'GET /v1/audit/subjects/{subject}/evidence': needs('audit:export'),
+  'GET /v1/audit/stats': needs('stats:read'),
   'GET /v1/audit/access-log': needs('access:read'),
   'GET /v1/audit/access-log/overdue': needs('access:read'),
   'POST /v1/admin/keys': needs('admin', WRONG_SITE, 201),

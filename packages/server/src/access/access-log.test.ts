@@ -493,7 +493,7 @@ test('nodes on PostgreSQL write one access log, and each reads what the others w
       Array.from({ length: 20 }, (_, i) => (i % 2 ? one! : two!).ask('/v1/audit/records', (i % 2 ? one! : two!).key)),
     )
     // Two of each; whether it is even says nothing while some have begun and others ended.
-    await expect.poll(async () => (await one!.stored()).entries.length).toBe(40)
+    await expect.poll(async () => (await one!.stored()).entries.length, { timeout: 20_000 }).toBe(40)
     const seen = await two!.accesses('?route=GET%20/v1/audit/records')
     expect(seen.map(({ rows, status }) => [rows, status])).toEqual(Array(20).fill([0, 200]))
     expect(new Set(seen.map(({ who }) => who.id)).size).toBe(2)

@@ -12,7 +12,7 @@ const CLEAR = new Set(
  * And nothing but such a value: under a name that is kept in clear somebody may send what they like. A consent id is longer,
  * and so is a record's.
  */
-const PLAIN = /^[\w.:/+-]{1,32}$/
+const PLAIN = /^[\w.:,/+-]{1,32}$/
 
 /** The other names that a route knows. */
 const NAMES = new Set(['subject', 'account', 'id', 'who', 'route'])

@@ -1,8 +1,9 @@
-/** What a privacy team asks: the latest records, one record, one subject, and evidence that verifies without us. */
+/** What a privacy team asks: the latest records, one record, one subject, counts, and evidence that verifies without us. */
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { evidenceRoutes } from './audit/evidence.js'
 import { recordRoutes } from './audit/records.js'
+import { statsRoutes } from './audit/stats.js'
 import { subjectRoutes } from './audit/subjects.js'
 import type { Sites } from './site.js'
 
@@ -10,4 +11,5 @@ export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
   recordRoutes(app, sites, door)
   subjectRoutes(app, sites, door, now)
   evidenceRoutes(app, sites, door, now)
+  statsRoutes(app, sites, door, now)
 }
