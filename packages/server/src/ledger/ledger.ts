@@ -20,7 +20,6 @@ import {
   type NewVaultRow,
   type Standing,
   UnavailableError,
-  type VaultRow,
 } from '../storage/storage.js'
 import type { Keyring } from '../vault/keyring.js'
 import { Auditor } from './auditor.js'
@@ -533,7 +532,7 @@ export class Ledger {
       for (const [i, row] of rows.entries()) {
         // The vault is asked for the few that are one.
         if (!this.#sealer.isTombstone(row)) continue
-        const tombstone = this.#sealer.openTombstone(from + i, row, await store.vaultRow(from + i))
+        const tombstone = this.#sealer.openTombstone(from + i, row, (await store.vaultRow(from + i))?.secrets ?? null)
         if (tombstone) found.push(tombstone)
       }
     }
@@ -542,22 +541,22 @@ export class Ledger {
 
   /** The consent records at these indexes, in the same order; what holds none, or was erased whole, is left out. */
   async open(indexes: readonly number[]): Promise<OpenedConsent[]> {
-    return this.#openEach(indexes, (index, row, vault) => this.#sealer.openConsent(index, row, vault))
+    return this.#openEach(indexes, (index, row, secrets) => this.#sealer.openConsent(index, row, secrets))
   }
 
   /** The events at these indexes, in the same order; what is none, or was forgotten, is left out. */
   async openEvents(indexes: readonly number[]): Promise<OpenedEvent[]> {
-    return this.#openEach(indexes, (index, row, vault) => this.#sealer.openEvent(index, row, vault))
+    return this.#openEach(indexes, (index, row, secrets) => this.#sealer.openEvent(index, row, secrets))
   }
 
   async #openEach<T>(
     indexes: readonly number[],
-    open: (index: number, row: EntryRow, vault: VaultRow | null) => T | null,
+    open: (index: number, row: EntryRow, secrets: Uint8Array | null) => T | null,
   ): Promise<T[]> {
     const opened: T[] = []
     for (let start = 0; start < indexes.length; start += OPEN_STEP) {
-      for (const { index, row, vault } of await this.#parts.store.rows(indexes.slice(start, start + OPEN_STEP))) {
-        const record = open(index, row, vault)
+      for (const { index, row, secrets } of await this.#parts.store.rows(indexes.slice(start, start + OPEN_STEP))) {
+        const record = open(index, row, secrets)
         if (record !== null) opened.push(record)
       }
     }
@@ -663,8 +662,8 @@ export class Ledger {
     for (; end > 0; end = Math.max(0, end - WALK_STEP)) {
       const from = Math.max(0, end - WALK_STEP)
       const dated: Dated[] = []
-      for (const { index, row, vault } of (await store.rows(indexesIn(from, end))).reverse()) {
-        const evidence = this.#sealer.openConsent(index, row, vault)?.evidence
+      for (const { index, row, secrets } of (await store.rows(indexesIn(from, end))).reverse()) {
+        const evidence = this.#sealer.openConsent(index, row, secrets)?.evidence
         const said = evidence ? describe(evidence) : { facet: null, recordedAt }
         recordedAt = said.recordedAt
         dated.push({ index, ...said })

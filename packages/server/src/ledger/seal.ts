@@ -44,7 +44,9 @@ export function openSeal(sealed: Uint8Array, secret: Uint8Array, aad: string): o
   try {
     const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, NONCE_SIZE), { authTagLength: TAG_SIZE })
     decipher.setAAD(Buffer.from(aad)).setAuthTag(sealed.subarray(end))
-    const plain = Buffer.concat([decipher.update(sealed.subarray(NONCE_SIZE, end)), decipher.final()])
+    // GCM is a stream: everything comes out of `update`, and `final` says whether it is true.
+    const plain = decipher.update(sealed.subarray(NONCE_SIZE, end))
+    decipher.final()
     return JSON.parse(plain.toString('utf8'))
   } catch {
     // Another secret, another place, or changed bytes: it can't be told which, and nothing was opened.

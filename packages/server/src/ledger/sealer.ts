@@ -129,10 +129,10 @@ export class Sealer {
   }
 
   /** Null for an entry that isn't a consent, or one of which both parts are gone. */
-  openConsent(index: number, row: EntryRow, vault: VaultRow | null): OpenedConsent | null {
+  openConsent(index: number, row: EntryRow, wrapped: Uint8Array | null): OpenedConsent | null {
     const [evidence, identity] = row.sealed
-    if (!evidence || !identity || !vault || vault.secrets.length === 0) return null
-    const secrets = this.#unwrap(index, vault.secrets)
+    if (!evidence || !identity || !wrapped || wrapped.length === 0) return null
+    const secrets = this.#unwrap(index, wrapped)
     const [a, b] = [
       secrets.subarray(0, SECRET_SIZE),
       secrets.length > SECRET_SIZE ? secrets.subarray(SECRET_SIZE) : null,
@@ -153,10 +153,10 @@ export class Sealer {
   }
 
   /** Null for an entry that isn't a tombstone, or whose secret is lost with an older vault. */
-  openTombstone(index: number, row: EntryRow, vault: VaultRow | null): OpenedTombstone | null {
+  openTombstone(index: number, row: EntryRow, wrapped: Uint8Array | null): OpenedTombstone | null {
     const [body] = row.sealed
-    if (!body || !this.isTombstone(row) || !vault || vault.secrets.length === 0) return null
-    const secret = this.#unwrap(index, vault.secrets)
+    if (!body || !this.isTombstone(row) || !wrapped || wrapped.length === 0) return null
+    const secret = this.#unwrap(index, wrapped)
     return {
       index,
       entry: textOf(row),
@@ -166,10 +166,10 @@ export class Sealer {
   }
 
   /** Null for an entry that isn't an event, or was forgotten. */
-  openEvent(index: number, row: EntryRow, vault: VaultRow | null): OpenedEvent | null {
+  openEvent(index: number, row: EntryRow, wrapped: Uint8Array | null): OpenedEvent | null {
     const [body] = row.sealed
-    if (!body || !textOf(row).endsWith('"type":"event","v":1}') || !vault || vault.secrets.length === 0) return null
-    return { index, body: openSeal(body, this.#unwrap(index, vault.secrets), this.#associated('event')) }
+    if (!body || !textOf(row).endsWith('"type":"event","v":1}') || !wrapped || wrapped.length === 0) return null
+    return { index, body: openSeal(body, this.#unwrap(index, wrapped), this.#associated('event')) }
   }
 
   /** What the vault may keep of a record after an erasure: for *unlink* the evidence's secret, for *erase* nothing. */

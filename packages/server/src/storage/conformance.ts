@@ -254,7 +254,7 @@ export function conformance(name: string, driver: Driver): void {
       expect(rows.map(({ index }) => index)).toEqual([3, 0, 4])
       same(rows[0]?.row.entry, bytes(9, 3))
       same(rows[0]?.row.sealed[1], bytes(41, 3))
-      same(rows[2]?.vault?.secrets, bytes(64, 4))
+      same(rows[2]?.secrets, bytes(64, 4))
       await storage.close()
     })
 

@@ -148,7 +148,7 @@ class MemoryLog implements LogStore {
   async rows(indexes: readonly number[]) {
     return indexes.flatMap((index) => {
       const row = this.#entries[index]
-      return row ? [{ index, row, vault: this.#vault[index] ?? null }] : []
+      return row ? [{ index, row, secrets: this.#vault[index]?.secrets ?? null }] : []
     })
   }
 

@@ -1,5 +1,5 @@
-/** A batch as one buffer, so that handing it to another thread moves it and copies nothing: hundreds of small arrays would each be cloned. */
-import type { Batch, DocumentRow, Grade, TileRow } from './storage.js'
+/** A batch, or rows, as one buffer, so that handing it to another thread moves it and copies nothing: hundreds of small arrays would each be cloned. */
+import type { Batch, DocumentRow, Grade, StoredRow, TileRow } from './storage.js'
 
 interface Shape {
   readonly head: { readonly size: number; readonly checkpoint: string; readonly recordedAt: number }
@@ -88,4 +88,49 @@ export function unpackBatch({ shape: text, sizes, bytes }: PackedBatch): Batch {
     tiles: tiles.map((tile) => ({ ...tile, hashes: take() })),
     documents,
   }
+}
+
+export interface PackedRows {
+  /** For each row its index, how many sealed parts it has, and the sizes of its byte arrays; -1 for secrets that are not there. */
+  readonly numbers: Float64Array<ArrayBuffer>
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+export function packRows(rows: readonly StoredRow[]): PackedRows {
+  const numbers = rows.flatMap(({ index, row: { entry, sealed }, secrets }) => [
+    ...[index, sealed.length, entry.length],
+    ...sealed.map(({ length }) => length),
+    secrets?.length ?? -1,
+  ])
+  const arrays = rows.flatMap(({ row: { entry, sealed }, secrets }) => [
+    entry,
+    ...sealed,
+    ...(secrets ? [secrets] : []),
+  ])
+  const bytes = new Uint8Array(arrays.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const array of arrays) {
+    bytes.set(array, at)
+    at += array.length
+  }
+  return { numbers: Float64Array.from(numbers), bytes }
+}
+
+/** The arrays of the answer are views into the one buffer. */
+export function unpackRows({ numbers, bytes }: PackedRows): StoredRow[] {
+  const rows: StoredRow[] = []
+  let [next, at] = [0, 0]
+  const number = () => numbers[next++]!
+  const take = (size: number) => {
+    at += size
+    return bytes.subarray(at - size, at)
+  }
+  while (next < numbers.length) {
+    const [index, count] = [number(), number()]
+    const entry = take(number())
+    const sealed = Array.from({ length: count }, () => take(number()))
+    const size = number()
+    rows.push({ index, row: { entry, sealed }, secrets: size < 0 ? null : take(size) })
+  }
+  return rows
 }

@@ -500,16 +500,15 @@ class PostgresLog implements LogStore {
         [this.#site, wanted],
       ),
       this.#vault.rows<VaultColumns>(
-        `SELECT idx, key, fingerprint, subject, account, secrets, erased FROM avow_vault
-          WHERE site_id = $1 AND idx = ANY($2::bigint[])`,
+        'SELECT idx, secrets FROM avow_vault WHERE site_id = $1 AND idx = ANY($2::bigint[])',
         [this.#site, wanted],
       ),
     ])
     const entryAt = new Map(entries.map((row) => [row.idx, toEntry(row)]))
-    const vaultAt = new Map(vault.map((row) => [row.idx, row]))
+    const secretsAt = new Map(vault.map(({ idx, secrets }) => [idx, secrets]))
     return wanted.flatMap((index) => {
       const row = entryAt.get(index)
-      return row ? [{ index, row, vault: vaultAt.get(index) ?? null }] : []
+      return row ? [{ index, row, secrets: secretsAt.get(index) ?? null }] : []
     })
   }
 

@@ -3,7 +3,7 @@
  * beside the database, `connect` beside the ledger, which sees a `Storage` like any other.
  */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import { type PackedBatch, packBatch, unpackBatch } from './packed.js'
+import { type PackedBatch, type PackedRows, packBatch, packRows, unpackBatch, unpackRows } from './packed.js'
 import { openSqliteStorage, type SecretsRow, type SqliteLog } from './sqlite.js'
 import {
   type ApiKeyRow,
@@ -101,7 +101,7 @@ export function serve(port: MessagePort, folder: string, options: OpenOptions = 
     findSubject: (handle: number, subject: Uint8Array) => log(handle).findSubject(subject),
     findAccount: (handle: number, account: Uint8Array) => log(handle).findAccount(account),
     recent: (handle: number, before: number, limit: number) => log(handle).recent(before, limit),
-    rows: (handle: number, indexes: readonly number[]) => log(handle).rows(indexes),
+    rows: async (handle: number, indexes: readonly number[]) => packRows(await log(handle).rows(indexes)),
     facets: (handle: number) => log(handle).facets(),
     findFacets: (handle: number, query: FacetQuery) => log(handle).findFacets(query),
     firstAt: (handle: number, recordedAt: number) => log(handle).firstAt(recordedAt),
@@ -274,7 +274,7 @@ class DistantLog implements LogStore {
   findKey: LogStore['findKey'] = (key) => this.#ask('findKey', key)
   findAccount: LogStore['findAccount'] = (account) => this.#ask('findAccount', account)
   recent: LogStore['recent'] = (before, limit) => this.#ask('recent', before, limit)
-  rows: LogStore['rows'] = (indexes) => this.#ask('rows', indexes)
+  rows: LogStore['rows'] = async (indexes) => unpackRows(await this.#ask<PackedRows>('rows', indexes))
   facets: LogStore['facets'] = () => this.#ask('facets')
   findFacets: LogStore['findFacets'] = (query) => this.#ask('findFacets', query)
   firstAt: LogStore['firstAt'] = (recordedAt) => this.#ask('firstAt', recordedAt)

@@ -316,6 +316,9 @@ export class SqliteLog implements LogStore {
       secrets: vault.prepare<[string, number, number], { idx: number; secrets: Buffer }>(
         'SELECT idx, secrets FROM vault WHERE site_id = ? AND idx >= ? AND idx < ?',
       ),
+      secretsAt: vault
+        .prepare<[string, number], Buffer>('SELECT secrets FROM vault WHERE site_id = ? AND idx = ?')
+        .pluck(),
       setSecrets: vault.prepare('UPDATE vault SET secrets = ? WHERE site_id = ? AND idx = ?'),
       dropOrphans: vault.prepare<
         [string, number],
@@ -493,11 +496,11 @@ export class SqliteLog implements LogStore {
   }
 
   async rows(indexes: readonly number[]): Promise<StoredRow[]> {
-    const { entries, vaultRow } = this.#statements
+    const { entries, secretsAt } = this.#statements
     const { size } = this.#head()
     return indexes.flatMap((index) => {
       const found = index < size ? entries.get(this.#site, index, index + 1) : undefined
-      return found ? [{ index, row: toEntry(found), vault: vaultRow.get(this.#site, index) ?? null }] : []
+      return found ? [{ index, row: toEntry(found), secrets: secretsAt.get(this.#site, index) ?? null }] : []
     })
   }
 

@@ -75,11 +75,12 @@ export interface Count {
   readonly count: number
 }
 
-/** An entry and what can be forgotten of it; null where the vault lacks it. */
+/** An entry with what opens it. */
 export interface StoredRow {
   readonly index: number
   readonly row: EntryRow
-  readonly vault: VaultRow | null
+  /** As in its vault row; null where there is none. */
+  readonly secrets: Uint8Array | null
 }
 
 export const DAY_MS = 86_400_000
@@ -171,7 +172,7 @@ export interface LogStore {
 
   /** Entries `[start, end)`; fewer where the log ends. */
   entries(start: number, end: number): Promise<EntryRow[]>
-  /** Entries at these indexes with their vault rows, in the same order; what is past the head is left out. */
+  /** Entries at these indexes with what opens them, in the same order; what is past the head is left out. */
   rows(indexes: readonly number[]): Promise<StoredRow[]>
   /** A tile's hashes so far; null where there is none. */
   tile(level: number, n: number): Promise<Uint8Array | null>
