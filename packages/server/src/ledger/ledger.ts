@@ -7,6 +7,7 @@ import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
 import { TILE_WIDTH, TileEdge } from '../merkle/tile.js'
 import { EMPTY_ROOT, leafHash } from '../merkle/tree.js'
 import {
+  type ActiveDay,
   type Batch,
   type Count,
   type Dated,
@@ -393,7 +394,7 @@ export class Ledger {
         facet: composed.kind === 'consent' ? composed.facet : null,
         recordedAt,
       })
-      if (composed.kind === 'document') composing.documents.push({ ...composed.document, index })
+      if (composed.kind === 'document') composing.documents.push({ ...composed.document, index, recordedAt })
       answers.push({ index, answer: () => resolve({ index, repeated: false, opened }) })
     }
     return composing
@@ -682,6 +683,19 @@ export class Ledger {
 
   documents(): Promise<DocumentRow[]> {
     return this.#parts.store.documents()
+  }
+
+  /** See `LogStore`. */
+  keepActive(days: readonly ActiveDay[]): Promise<void> {
+    return this.#parts.store.keepActive(days)
+  }
+
+  idle(until: number, limit: number): Promise<ActiveDay[]> {
+    return this.#parts.store.idle(until, limit)
+  }
+
+  dropActive(days: readonly ActiveDay[]): Promise<void> {
+    return this.#parts.store.dropActive(days)
   }
 
   /** Entries `[start, end)` as the tree commits to them. */

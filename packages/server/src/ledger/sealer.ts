@@ -16,7 +16,7 @@ export type Composed =
       readonly evidence: object
       readonly identity: object
     }
-  | { readonly kind: 'document'; readonly document: Omit<DocumentRow, 'index'> }
+  | { readonly kind: 'document'; readonly document: Omit<DocumentRow, 'index' | 'recordedAt'> }
   | { readonly kind: 'tombstone'; readonly body: Tombstone }
   /** A step worth proving that is no consent. `subject`: what it is found by; null for what nobody looks for. */
   | { readonly kind: 'event'; readonly subject: Uint8Array | null; readonly body: object }

@@ -1,6 +1,7 @@
 /** The contract of `storage.ts` as tests, which every driver runs. */
 import { describe, expect, test } from 'vitest'
 import {
+  type ActiveDay,
   type ApiKeyRow,
   type Batch,
   DAY_MS,
@@ -410,21 +411,73 @@ export function conformance(name: string, driver: Driver): void {
 
     test('documents come back in the order they were logged', async () => {
       const { storage, log } = await opened()
-      const document = { kind: 'policy', hash: 'h', version: '1', language: null, body: '{"ä":1}' } as const
+      const words = { kind: 'policy', hash: 'h', version: '1', language: null, body: '{"ä":1}' } as const
+      const document = { ...words, recordedAt: 1_800_000_000_000 }
       await log.append(
         [],
         0,
         numbered(2, {
           documents: [
             { index: 0, ...document },
-            { index: 1, ...document, kind: 'notice', language: 'en' },
+            { index: 1, ...document, kind: 'notice', language: 'en', recordedAt: null },
           ],
         }),
       )
       expect(await log.documents()).toEqual([
         { index: 0, ...document },
-        { index: 1, ...document, kind: 'notice', language: 'en' },
+        { index: 1, ...document, kind: 'notice', language: 'en', recordedAt: null },
       ])
+      await storage.close()
+    })
+
+    const days = (rows: readonly ActiveDay[]) => rows.map(({ subject, day }) => [subject[0], day]).sort()
+
+    test('one last day is kept of a subject, which never moves back, and none of whom no entry is about', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(3))
+      const active = (fill: number, day: number): ActiveDay => ({ subject: bytes(16, fill), day })
+      await log.keepActive([active(0, 20), active(1, 18), active(0, 21), active(9, 5)])
+      await log.keepActive([active(0, 19), active(1, 30)])
+      expect(days(await log.idle(100, 10))).toEqual([
+        [0, 21],
+        [1, 30],
+      ])
+      expect(days(await log.idle(29, 10))).toEqual([[0, 21]])
+      expect(await log.idle(20, 10)).toEqual([])
+      await log.keepActive([active(2, 22)])
+      expect((await log.idle(100, 2)).map(({ day }) => day)).toEqual([21, 22])
+      const { log: other } = await storage.openLog('other', 'log.example/other')
+      expect(await other.idle(100, 10)).toEqual([])
+      await log.keepActive([])
+      await storage.close()
+    })
+
+    test('a last day is dropped, but not one that was kept since', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(3))
+      await log.keepActive([0, 1].map((fill) => ({ subject: bytes(16, fill), day: 20 })))
+      const idle = await log.idle(20, 10)
+      await log.keepActive([{ subject: bytes(16, 1), day: 21 }])
+      await log.dropActive(idle)
+      await log.dropActive([])
+      expect(days(await log.idle(100, 10))).toEqual([[1, 21]])
+      await storage.close()
+    })
+
+    test('with the last entry about a subject its last day is forgotten, and stays so', async () => {
+      const { storage, log } = await opened()
+      // Subject 0 has the entries 0 and 3, subject 1 the entry 1.
+      await log.append([], 0, numbered(4))
+      const kept = [0, 1].map((fill) => ({ subject: bytes(16, fill), day: 20 }))
+      await log.keepActive(kept)
+      const forget = (...indexes: number[]) =>
+        log.forget(indexes.map((index) => ({ index, grade: 'unlink' as const, secrets: bytes(32, 9) })))
+      await forget(0, 1)
+      expect(days(await log.idle(100, 10))).toEqual([[0, 20]])
+      await log.keepActive(kept.map(({ subject }) => ({ subject, day: 21 })))
+      expect(days(await log.idle(100, 10))).toEqual([[0, 21]])
+      await forget(3)
+      expect(await log.idle(100, 10)).toEqual([])
       await storage.close()
     })
 
@@ -557,7 +610,11 @@ export function conformance(name: string, driver: Driver): void {
     const halfway = async (log: LogStore, count: number) => {
       const { size } = await log.head()
       const document = { kind: 'policy', hash: 'h', version: '1', language: null, body: null as never } as const
-      const failing = log.append([], size, numbered(count, { documents: [{ index: size, ...document }] }))
+      const failing = log.append(
+        [],
+        size,
+        numbered(count, { documents: [{ index: size, recordedAt: 1, ...document }] }),
+      )
       await expect(failing).rejects.toThrow()
     }
 
@@ -589,12 +646,14 @@ export function conformance(name: string, driver: Driver): void {
     test('everything is there after reopening', async () => {
       const { storage, log } = await opened()
       await log.append([], 0, numbered(5))
+      await log.keepActive([{ subject: bytes(16, 1), day: 20 }])
       const again = await reopen(storage)
       const { log: later } = await again.openLog('site', null)
       expect((await later.head()).size).toBe(5)
       same((await later.vaultRow(4))?.secrets, bytes(64, 4))
       expect(await later.findSubject(bytes(16, 1))).toEqual([1, 4])
       expect(await later.findAccount(bytes(16, 0))).toEqual([0, 4])
+      expect(days(await later.idle(20, 1))).toEqual([[1, 20]])
       await again.close()
     })
   })

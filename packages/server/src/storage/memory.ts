@@ -1,5 +1,6 @@
 /** The stores as plain objects: for tests, and for trying Avow without a disk. Nothing survives the process. */
 import {
+  type ActiveDay,
   type ApiKeyRow,
   type Batch,
   type Count,
@@ -32,6 +33,7 @@ class MemoryLog implements LogStore {
   readonly #documents: DocumentRow[] = []
   readonly #tiles = new Map<string, TileRow>()
   readonly #keys = new Map<string, Known>()
+  readonly #active = new Map<string, ActiveDay>()
 
   async head(): Promise<Head> {
     return this.#head
@@ -94,6 +96,7 @@ class MemoryLog implements LogStore {
       const facet = grade === 'erase' ? null : row.facet
       this.#vault[index] = { ...row, subject: null, account: null, fingerprint, secrets, erased: grade, facet }
       this.#keys.set(hex(row.key), { index, fingerprint, erased: grade })
+      if (row.subject && this.#findBy('subject', row.subject).length === 0) this.#active.delete(hex(row.subject))
     }
   }
 
@@ -183,6 +186,26 @@ class MemoryLog implements LogStore {
   }
 
   async date() {}
+
+  async keepActive(days: readonly ActiveDay[]) {
+    for (const active of days) {
+      const before = this.#active.get(hex(active.subject))
+      if ((before && before.day >= active.day) || this.#findBy('subject', active.subject).length === 0) continue
+      this.#active.set(hex(active.subject), active)
+    }
+  }
+
+  async idle(until: number, limit: number) {
+    const due = [...this.#active.values()].filter(({ day }) => day <= until)
+    return due.sort((a, b) => a.day - b.day).slice(0, limit)
+  }
+
+  async dropActive(days: readonly ActiveDay[]) {
+    for (const { subject, day } of days) {
+      const kept = this.#active.get(hex(subject))
+      if (kept && kept.day <= day) this.#active.delete(hex(subject))
+    }
+  }
 }
 
 export function createMemoryStorage(): Storage {

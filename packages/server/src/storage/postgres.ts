@@ -12,6 +12,7 @@ import type pg from 'pg'
 import { fromKey, type KeyColumns, toKey } from './api-key-row.js'
 import { type Database, openDatabase, RETRYABLE, retrying, type Session } from './postgres-database.js'
 import {
+  type ActiveDay,
   type Batch,
   type Count,
   CURRENT_KEY,
@@ -66,6 +67,7 @@ const LEDGER_MIGRATIONS = [
      PRIMARY KEY (site_id, idx)
    );
    REVOKE UPDATE, DELETE, TRUNCATE ON avow_entries, avow_heads FROM PUBLIC, CURRENT_USER;`,
+  'ALTER TABLE avow_documents ADD COLUMN recorded_at BIGINT',
 ]
 
 const VAULT_MIGRATIONS = [
@@ -101,6 +103,11 @@ const VAULT_MIGRATIONS = [
      site_id TEXT NOT NULL, day INTEGER NOT NULL, facet INTEGER NOT NULL, count BIGINT NOT NULL,
      PRIMARY KEY (site_id, day, facet)
    );`,
+  `CREATE TABLE avow_active (
+     site_id TEXT NOT NULL, subject BYTEA NOT NULL, day INTEGER NOT NULL,
+     PRIMARY KEY (site_id, subject)
+   );
+   CREATE INDEX avow_active_day ON avow_active (site_id, day);`,
 ]
 
 /** Entries nearest to where a page begins, in which most of what is asked for fills it. */
@@ -372,8 +379,8 @@ class PostgresLog implements LogStore {
            ON CONFLICT (site_id, level, n) DO UPDATE SET hashes = excluded.hashes
          ),
          added_documents AS (
-           INSERT INTO avow_documents (site_id, idx, kind, hash, version, language, body)
-           SELECT $1, * FROM unnest($9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
+           INSERT INTO avow_documents (site_id, idx, kind, hash, version, language, body, recorded_at)
+           SELECT $1, * FROM unnest($9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $20::bigint[])
          ),
          added_head AS (INSERT INTO avow_heads (site_id, size, root) VALUES ($1, $15, $16))
        UPDATE avow_logs SET size = $15, root = $16, checkpoint = $17, recorded_at = $18 WHERE site_id = $1 AND size = $19`,
@@ -397,6 +404,7 @@ class PostgresLog implements LogStore {
         head.checkpoint,
         head.recordedAt,
         from,
+        documents.map(({ recordedAt }) => recordedAt),
       ],
     )
     if (moved !== 1) throw new Error(`the head of ${this.#site} moved while it was locked`)
@@ -437,9 +445,18 @@ class PostgresLog implements LogStore {
   async forget(changes: readonly Forgetting[]) {
     // Nothing to make up for: what VACUUM could not clear it was warned of, and later cleaning will.
     if (changes.length === 0) return
-    await retrying(RETRYABLE, () =>
+    const dropped = await retrying(RETRYABLE, () =>
       this.#vault.transaction(async (vault) => {
         await this.#lockVault(vault)
+        const days = await vault.run(
+          `DELETE FROM avow_active AS active
+            WHERE site_id = $1 AND subject IN (SELECT subject FROM avow_vault WHERE site_id = $1 AND idx = ANY($2::bigint[]))
+              AND NOT EXISTS (
+                SELECT 1 FROM avow_vault AS other
+                 WHERE other.site_id = $1 AND other.subject = active.subject AND other.idx <> ALL($2::bigint[])
+              )`,
+          [this.#site, changes.map(({ index }) => index)],
+        )
         await vault.run(
           // Another node may have erased more since these were composed: nothing comes back.
           `UPDATE avow_vault AS kept
@@ -455,9 +472,11 @@ class PostgresLog implements LogStore {
             changes.map(({ grade }) => grade),
           ],
         )
+        return days
       }),
     )
     await this.#vault.vacuum('INDEX_CLEANUP ON', 'avow_vault')
+    if (dropped > 0) await this.#vault.vacuum('INDEX_CLEANUP ON', 'avow_active')
   }
 
   async rewrap(start: number, end: number, convert: (index: number, secrets: Uint8Array) => Uint8Array | null) {
@@ -522,7 +541,8 @@ class PostgresLog implements LogStore {
 
   async documents(): Promise<DocumentRow[]> {
     const rows = await this.#ledger.rows<Omit<DocumentRow, 'index'> & { idx: number }>(
-      'SELECT idx, kind, hash, version, language, body FROM avow_documents WHERE site_id = $1 ORDER BY idx',
+      `SELECT idx, kind, hash, version, language, body, recorded_at AS "recordedAt"
+         FROM avow_documents WHERE site_id = $1 ORDER BY idx`,
       [this.#site],
     )
     return rows.map(({ idx, ...row }) => ({ index: idx, ...row }))
@@ -674,6 +694,43 @@ class PostgresLog implements LogStore {
             rows.map(({ facet }) => (facet === null ? null : numbers.get(facet))),
             rows.map(({ recordedAt }) => recordedAt),
           ],
+        )
+      }),
+    )
+  }
+
+  /** Under the vault's lock, as an erasure is: else the day of somebody who is being forgotten would come back after it. */
+  async keepActive(days: readonly ActiveDay[]) {
+    await retrying(RETRYABLE, () =>
+      this.#vault.transaction(async (vault) => {
+        await this.#lockVault(vault)
+        await vault.run(
+          `INSERT INTO avow_active AS kept (site_id, subject, day)
+           SELECT $1, subject, max(day) FROM unnest($2::bytea[], $3::integer[]) AS seen (subject, day)
+            WHERE EXISTS (SELECT 1 FROM avow_vault WHERE site_id = $1 AND avow_vault.subject = seen.subject)
+            GROUP BY subject
+           ON CONFLICT (site_id, subject) DO UPDATE SET day = excluded.day WHERE excluded.day > kept.day`,
+          [this.#site, days.map(({ subject }) => subject), days.map(({ day }) => day)],
+        )
+      }),
+    )
+  }
+
+  async idle(until: number, limit: number): Promise<ActiveDay[]> {
+    return this.#vault.rows<{ subject: Buffer; day: number }>(
+      'SELECT subject, day FROM avow_active WHERE site_id = $1 AND day <= $2 ORDER BY day LIMIT $3',
+      [this.#site, until, limit],
+    )
+  }
+
+  async dropActive(days: readonly ActiveDay[]) {
+    await retrying(RETRYABLE, () =>
+      this.#vault.transaction(async (vault) => {
+        await this.#lockVault(vault)
+        await vault.run(
+          `DELETE FROM avow_active AS kept USING unnest($2::bytea[], $3::integer[]) AS old (subject, day)
+            WHERE kept.site_id = $1 AND kept.subject = old.subject AND kept.day <= old.day`,
+          [this.#site, days.map(({ subject }) => subject), days.map(({ day }) => day)],
         )
       }),
     )

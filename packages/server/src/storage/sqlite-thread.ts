@@ -6,6 +6,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { type PackedBatch, type PackedRows, packBatch, packRows, unpackBatch, unpackRows } from './packed.js'
 import { openSqliteStorage, type SecretsRow, type SqliteLog } from './sqlite.js'
 import {
+  type ActiveDay,
   type ApiKeyRow,
   type Batch,
   type Dated,
@@ -109,6 +110,9 @@ export function serve(port: MessagePort, folder: string, options: OpenOptions = 
     counts: (handle: number, from: number, below: number) => log(handle).counts(from, below),
     undated: (handle: number) => log(handle).undated(),
     date: (handle: number, rows: readonly Dated[]) => log(handle).date(rows),
+    keepActive: (handle: number, days: readonly ActiveDay[]) => log(handle).keepActive(days),
+    idle: (handle: number, until: number, limit: number) => log(handle).idle(until, limit),
+    dropActive: (handle: number, days: readonly ActiveDay[]) => log(handle).dropActive(days),
   }
   // Opening may fail before anybody asks; `ready` hands the reason over.
   opened.catch(() => {})
@@ -282,6 +286,9 @@ class DistantLog implements LogStore {
   counts: LogStore['counts'] = (from, below) => this.#ask('counts', from, below)
   undated: LogStore['undated'] = () => this.#ask('undated')
   date: LogStore['date'] = (rows) => this.#ask('date', rows)
+  keepActive: LogStore['keepActive'] = (days) => this.#ask('keepActive', days)
+  idle: LogStore['idle'] = (until, limit) => this.#ask('idle', until, limit)
+  dropActive: LogStore['dropActive'] = (days) => this.#ask('dropActive', days)
 }
 
 /** Opens the stores of `folder` in a thread. Rejects as `openSqliteStorage` does. */

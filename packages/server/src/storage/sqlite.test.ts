@@ -166,8 +166,8 @@ test('a vault of before there were accounts is taken up as it is, and then finds
   const { data, rows, storage } = await recorded()
   await storage.close()
   const db = new Database(path.join(data, 'vault.db'))
-  db.exec('ALTER TABLE vault DROP COLUMN account')
   dropFacets(db)
+  db.exec('ALTER TABLE vault DROP COLUMN account; DROP TABLE active')
   for (const column of ['old_hash', 'old_until', 'reason', 'used_on'])
     db.exec(`ALTER TABLE api_keys DROP COLUMN ${column}`)
   db.pragma('user_version = 2')
@@ -187,6 +187,21 @@ test('a vault of before there were accounts is taken up as it is, and then finds
   expect(await log.findSubject(rows[7]!.subject!)).toEqual([7, COUNT])
   expect(await log.findAccount(account)).toEqual([COUNT])
   await again.close()
+})
+
+test('a ledger of before the time of documents was kept is taken up as it is', async () => {
+  const data = folder()
+  await (await openSqliteStorage(data)).close()
+  const db = new Database(path.join(data, 'ledger.db'))
+  db.exec(`ALTER TABLE documents DROP COLUMN recorded_at;
+    INSERT INTO logs VALUES ('site', 'o', 0, zeroblob(32), '', 0);
+    INSERT INTO documents VALUES ('site', 0, 'policy', 'h', '1', NULL, '{}')`)
+  db.pragma('user_version = 1')
+  db.close()
+  const storage = await openSqliteStorage(data)
+  const { log } = await storage.openLog('site', null)
+  expect(await log.documents()).toMatchObject([{ index: 0, hash: 'h', recordedAt: null }])
+  await storage.close()
 })
 
 test('a vault that is missing beside a ledger with entries is not made anew', async () => {

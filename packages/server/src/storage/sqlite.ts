@@ -11,6 +11,7 @@ import { migrate } from './migrate.js'
 import { Facets } from './sqlite-facets.js'
 import { type Findable, Finder } from './sqlite-finder.js'
 import {
+  type ActiveDay,
   type Batch,
   type Count,
   CURRENT_KEY,
@@ -66,6 +67,7 @@ const LEDGER_MIGRATIONS = [
      language TEXT, body TEXT NOT NULL,
      PRIMARY KEY (site_id, idx)
    );`,
+  'ALTER TABLE documents ADD COLUMN recorded_at INTEGER',
 ]
 
 const VAULT_MIGRATIONS = [
@@ -109,6 +111,11 @@ const VAULT_MIGRATIONS = [
      site_id TEXT NOT NULL, day INTEGER NOT NULL, facet INTEGER NOT NULL, count INTEGER NOT NULL,
      PRIMARY KEY (site_id, day, facet)
    ) WITHOUT ROWID;`,
+  `CREATE TABLE active (
+     site_id TEXT NOT NULL, subject BLOB NOT NULL, day INTEGER NOT NULL,
+     PRIMARY KEY (site_id, subject)
+   ) WITHOUT ROWID;
+   CREATE INDEX active_day ON active (site_id, day);`,
 ]
 
 /** How long a lock is waited for that another process holds: keys are made while the server runs. */
@@ -295,10 +302,10 @@ export class SqliteLog implements LogStore {
         'SELECT level, max(n) AS n, hashes FROM tiles WHERE site_id = ? GROUP BY level',
       ),
       addDocument: ledger.prepare(
-        'INSERT INTO documents (site_id, idx, kind, hash, version, language, body) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO documents (site_id, idx, kind, hash, version, language, body, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       ),
       documents: ledger.prepare<[string], Omit<DocumentRow, 'index'> & { idx: number }>(
-        'SELECT idx, kind, hash, version, language, body FROM documents WHERE site_id = ? ORDER BY idx',
+        'SELECT idx, kind, hash, version, language, body, recorded_at AS recordedAt FROM documents WHERE site_id = ? ORDER BY idx',
       ),
       addHead: ledger.prepare('INSERT INTO heads (site_id, size, root) VALUES (?, ?, ?)'),
       rootAt: ledger.prepare<[string, number], Buffer>('SELECT root FROM heads WHERE site_id = ? AND size = ?').pluck(),
@@ -336,6 +343,14 @@ export class SqliteLog implements LogStore {
           'SELECT idx FROM vault WHERE site_id = ? AND idx < ? AND subject IS NOT NULL ORDER BY idx DESC LIMIT ?',
         )
         .pluck(),
+      keepActive: vault.prepare(
+        `INSERT INTO active (site_id, subject, day) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET day = excluded.day WHERE excluded.day > day`,
+      ),
+      idle: vault.prepare<[string, number, number], ActiveDay>(
+        'SELECT subject, day FROM active WHERE site_id = ? AND day <= ? ORDER BY day LIMIT ?',
+      ),
+      dropActive: vault.prepare('DELETE FROM active WHERE site_id = ? AND subject = ? AND day <= ?'),
     }
   }
 
@@ -425,7 +440,7 @@ export class SqliteLog implements LogStore {
   }
 
   async forget(changes: readonly Forgetting[]) {
-    const { forget, vaultRow, facetAt } = this.#statements
+    const { forget, vaultRow, facetAt, dropActive } = this.#statements
     const write = () => {
       for (const { index, grade, secrets } of changes) {
         const row = vaultRow.get(this.#site, index)
@@ -433,6 +448,7 @@ export class SqliteLog implements LogStore {
         const facet = facetAt.get(this.#site, index) ?? null
         forget.run(secrets, grade, grade, this.#site, index)
         if (grade === 'erase') this.#facets.forget(index, facet)
+        if (row?.subject && !this.#has(row.subject)) dropActive.run(this.#site, row.subject, Number.MAX_SAFE_INTEGER)
       }
     }
     if (changes.length > 0) this.#inVault(() => this.#scrubber.overwrite(write))
@@ -480,7 +496,8 @@ export class SqliteLog implements LogStore {
       addEntry.run(this.#site, from + i, entry, sealed[0] ?? null, sealed[1] ?? null)
     })
     for (const tile of tiles) setTile.run(this.#site, tile.level, tile.n, tile.hashes)
-    for (const d of documents) addDocument.run(this.#site, d.index, d.kind, d.hash, d.version, d.language, d.body)
+    for (const d of documents)
+      addDocument.run(this.#site, d.index, d.kind, d.hash, d.version, d.language, d.body, d.recordedAt)
     addHead.run(this.#site, head.size, head.root)
     setHead.run(head.size, head.root, head.checkpoint, head.recordedAt, this.#site)
   }
@@ -559,6 +576,28 @@ export class SqliteLog implements LogStore {
 
   async date(rows: readonly Dated[]) {
     this.#inVault(() => this.#commitVault(() => this.#facets.date(rows)))
+  }
+
+  /** Whether any row is about this subject, past the head or not. */
+  #has(subject: Uint8Array): boolean {
+    return this.#finder.subject(subject, Number.MAX_SAFE_INTEGER).length > 0
+  }
+
+  async keepActive(days: readonly ActiveDay[]) {
+    this.#commitVault(() => {
+      for (const { subject, day } of days)
+        if (this.#has(subject)) this.#statements.keepActive.run(this.#site, subject, day)
+    })
+  }
+
+  async idle(until: number, limit: number) {
+    return this.#statements.idle.all(this.#site, until, limit)
+  }
+
+  async dropActive(days: readonly ActiveDay[]) {
+    this.#commitVault(() => {
+      for (const { subject, day } of days) this.#statements.dropActive.run(this.#site, subject, day)
+    })
   }
 }
 

@@ -105,6 +105,16 @@ export interface DocumentRow {
   /** Of a notice; null for a policy. */
   readonly language: string | null
   readonly body: string
+  /** When it was logged, Unix milliseconds; null where a release logged it that didn't keep that. */
+  readonly recordedAt: number | null
+}
+
+/** The last day on which something was known of a subject. */
+export interface ActiveDay {
+  /** Keyed blind index. */
+  readonly subject: Uint8Array
+  /** UTC days since 1970-01-01. */
+  readonly day: number
 }
 
 /** The right-most tile of a level, or a full one: its hashes so far, 32 bytes each. */
@@ -185,8 +195,8 @@ export interface LogStore {
   vaultSize(): Promise<number>
   /**
    * Forgets, durably; what is overwritten is not left in the files where the database can help it. Repeating it changes
-   * nothing, and what was erased whole stays so, whatever was composed before that and comes late. Given nothing, it makes
-   * up for clearing that failed.
+   * nothing, and what was erased whole stays so, whatever was composed before that and comes late. Of a subject whom no
+   * entry is about any more, the last day goes, too. Given nothing, it makes up for clearing that failed.
    */
   forget(changes: readonly Forgetting[]): Promise<void>
   /** Replaces wrapped secrets in `[start, end)` by what `convert` answers, null leaving one as it is; one transaction. */
@@ -216,6 +226,12 @@ export interface LogStore {
   undated(): Promise<number>
   /** Dates rows that are not dated yet, and counts them; the highest first, so that `undated` is always a beginning of the log. */
   date(rows: readonly Dated[]): Promise<void>
+  /** Keeps each subject's last day, one alone, which never moves back. Nothing is kept of whom no entry here is about. */
+  keepActive(days: readonly ActiveDay[]): Promise<void>
+  /** Subjects whose last day is `until` or before, those of the oldest day first, at most `limit`. */
+  idle(until: number, limit: number): Promise<ActiveDay[]>
+  /** Forgets these days, but for a subject of which a later one was kept since. */
+  dropActive(days: readonly ActiveDay[]): Promise<void>
 }
 
 /** A key to the private surface. No secret is ever stored, only its SHA-256. */
