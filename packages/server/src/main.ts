@@ -23,14 +23,16 @@ import { createSigner } from './ledger/signer.js'
 import { type AccountKeys, parseAccountKeys } from './middleware/account.js'
 import { type Outside, type Outsiders, realOutside, startOutsiders, type Witnessing } from './outsiders.js'
 import { InputError } from './problem.js'
+import { recordLapses } from './routes/lapses.js'
 import { readScripts, type Scripts } from './routes/script.js'
-import type { Site } from './routes/site.js'
+import { isLinked, type Site } from './routes/site.js'
 import { readSeed, requireSigningKey, seedFile } from './signing-key.js'
 import { holdFile } from './storage/held-file.js'
 import { openThreadedSqliteStorage } from './storage/sqlite-thread.js'
 import { type LogStore, OriginError, type Storage } from './storage/storage.js'
 import { type Blinder, openBlinder } from './vault/blind.js'
 import { createKeyring, type Keyring } from './vault/keyring.js'
+import { LastActive } from './vault/last-active.js'
 import { openVault } from './vault/vault.js'
 
 export const VERSION = '0.1.0'
@@ -98,6 +100,8 @@ export interface Avow {
    * Rejects once all were tried, naming the sites where it failed.
    */
   sweepAccessLogs(isDry?: boolean): Promise<Record<string, Sweep>>
+  /** Records what has lapsed for want of activity; answers how many, by site. Runs by itself every hour. */
+  recordLapses(): Promise<Record<string, number>>
   /** Answers what is under way, then closes the stores. */
   close(): Promise<void>
 }
@@ -169,9 +173,18 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       if (failed.length > 0) throw new Error(failed.join('; '))
       return swept
     }
-    const sweeping = startSweeping(sweepAccessLogs, options)
+    const recordDue = async () => {
+      const counts: Record<string, number> = {}
+      for (const [name, site] of sites) counts[name] = await recordLapses(site, now())
+      return counts
+    }
+    const sweeping = [
+      startSweeping(sweepAccessLogs, 24 * HOUR_MS, 'the access logs were not swept', options),
+      startSweeping(recordDue, HOUR_MS, 'lapses were not recorded', options),
+    ]
     return {
       sweepAccessLogs,
+      recordLapses: recordDue,
       app: app.all,
       publicApp: app.public,
       privateApp: app.private,
@@ -189,9 +202,11 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
         },
       },
       async close() {
-        await sweeping.stop()
+        await Promise.all(sweeping.map((one) => one.stop()))
         await Promise.all([...sites.values()].map(({ access }) => access.settled()))
         await Promise.all([...sites.values()].map(({ ledger }) => ledger.settled()))
+        // What isn't kept may only be known a day later: no reason not to stop.
+        await Promise.all([...sites.values()].map(({ active }) => active.flush().catch((error) => log(error.message))))
         await close()
       },
     }
@@ -201,11 +216,13 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
   }
 }
 
-const SWEEP_MS = 24 * 3_600_000
+const HOUR_MS = 3_600_000
 
-/** At start, and a day after the last one ended. Nobody waits for it. */
+/** At start, and so long after the last one ended. Nobody waits for it. `failed`: what is to be told then. */
 function startSweeping(
   sweep: () => Promise<unknown>,
+  everyMs: number,
+  failed: string,
   { outside = realOutside, log = console.error }: AvowOptions,
 ): { stop(): Promise<void> } {
   let cancel = () => {}
@@ -214,9 +231,9 @@ function startSweeping(
   const run = () => {
     running = sweep()
       // The next one makes up for it.
-      .catch((error: Error) => log(`the access logs were not swept: ${error.message}`))
+      .catch((error: Error) => log(`${failed}: ${error.message}`))
       .then(() => {
-        if (!isStopped) cancel = outside.later(SWEEP_MS, run)
+        if (!isStopped) cancel = outside.later(everyMs, run)
       })
   }
   run()
@@ -290,7 +307,7 @@ async function openSite(
   // An older copy may lack them: what cites them is kept and sent again, and must not be told that it is wrong.
   const published =
     ledger.fork === null ? await ledger.documents() : uniqueOf([...earlier, ...unpublished(earlier, policy, notices)])
-  const book = new PolicyBook(published, policy, notices)
+  const book = new PolicyBook(published, policy, notices, await loggedSince(logs))
   const outsiders = await startOutsiders(logs.values(), {
     anchor: options.anchor ?? null,
     witnessing: options.witnessing ?? null,
@@ -307,6 +324,10 @@ async function openSite(
       publications: outsiders.publications,
       book,
       blind,
+      active: new LastActive({
+        later: (options.outside ?? realOutside).later,
+        warn: options.log ?? console.error,
+      }),
       origins: new Set(site.origins),
       publicLog: site.publicLog,
       page: site.page,
@@ -321,6 +342,23 @@ async function openSite(
 async function due(ledger: Ledger, earlier: readonly Published[], policy: Policy, notices: readonly Notice[]) {
   const here = new Set((await ledger.documents()).map(({ hash }) => hash))
   return uniqueOf([...earlier, ...unpublished(earlier, policy, notices)]).filter(({ hash }) => !here.has(hash))
+}
+
+/** When each document was logged first, by its hash, Unix milliseconds. */
+async function loggedSince(logs: ReadonlyMap<string, Ledger>): Promise<ReadonlyMap<string, number>> {
+  const since = new Map<string, number>()
+  for (const ledger of [...logs.values()].reverse()) {
+    for (const { hash, index, recordedAt } of await ledger.documents())
+      if (!since.has(hash)) since.set(hash, recordedAt ?? (await surelyLoggedAt(ledger, index)))
+  }
+  return since
+}
+
+/** For what a release logged that kept no time: when the next record was, for which some are looked through, or the newest. */
+async function surelyLoggedAt(ledger: Ledger, index: number): Promise<number> {
+  const next = Array.from({ length: 32 }, (_, i) => index + 1 + i).filter((after) => after < ledger.head.size)
+  const [record] = (await ledger.open(next)).filter(isLinked)
+  return record ? Date.parse(record.evidence.recordedAt) : ledger.head.recordedAt
 }
 
 const uniqueOf = (documents: readonly Published[]) =>

@@ -4,10 +4,13 @@ import type { PolicyRef, SubmissionAnswer } from '@avow/sdk/wire'
 import type { PageOptions } from './consent/page-options.js'
 import type { Policy } from './consent/policy.js'
 import { createMemoryEscrow } from './ledger/escrow.js'
+import { Ledger } from './ledger/ledger.js'
+import { createSigner } from './ledger/signer.js'
 import { type AvowOptions, createAvow } from './main.js'
 import { createTestKey, signToken } from './middleware/test-tokens.js'
 import { createMemoryStorage } from './storage/memory.js'
-import type { Storage } from './storage/storage.js'
+import type { Grade, Storage } from './storage/storage.js'
+import { createKeyring } from './vault/keyring.js'
 
 export const SITE = 'shop'
 export const PAGE_ORIGIN = 'https://shop.example'
@@ -74,6 +77,10 @@ const scripts = {
   pinned: ['avow.0.1.0.js', 'avow'],
 } as const
 
+/** What wraps the vault of the world, and what signs its logs. */
+const KEY = new Uint8Array(32).fill(3)
+const SEED = new Uint8Array(32).fill(9)
+
 /** What the host of the world signs account tokens with. */
 const hostKey = createTestKey('ES256', 'host')
 
@@ -94,9 +101,9 @@ export async function testWorld({ policy = testPolicy(), page = {}, ...options }
       { site: SITE, policy, origins: [PAGE_ORIGIN], publicLog: true, accountKeys: { keys: [hostKey.jwk] }, ...page },
     ],
     rateLimit: null,
-    keys: [new Uint8Array(32).fill(3)],
+    keys: [KEY],
     escrowOf: createMemoryEscrow,
-    seedOf: () => new Uint8Array(32).fill(9),
+    seedOf: () => SEED,
     now: () => clock.now,
     log: (line) => logged.push(line),
     storage,
@@ -152,11 +159,25 @@ export async function testWorld({ policy = testPolicy(), page = {}, ...options }
     avow.app.request(`/v1/receipts/${id}?site=${site}`, {
       headers: { ...(secret === null ? {} : { authorization: `Avow ${secret}` }), ...headers },
     })
-  const audit = (path: string, token = key) =>
-    avow.app.request(`/v1/audit${path}`, { headers: { authorization: `Bearer ${token}` } })
+  const audit = (path: string, token = key, headers: Record<string, string> = {}) =>
+    avow.app.request(`/v1/audit${path}`, { headers: { authorization: `Bearer ${token}`, ...headers } })
+  /** Erases records, by another ledger on the same stores; the world hears of it with its next record. */
+  const erase = async (grade: Grade, ...indexes: number[]) => {
+    const { origin, log } = await storage.openLog(SITE, null)
+    const ledger = await Ledger.open({
+      ...{ log: SITE, store: log, escrow: createMemoryEscrow(), now: options.now ?? (() => clock.now), warn: () => {} },
+      signer: createSigner(origin, SEED),
+      keyring: createKeyring([KEY]),
+    })
+    await ledger.erase(
+      indexes.map((index) => ({ log: SITE, index })),
+      grade,
+      'request',
+    )
+  }
   return {
     ...{ avow, storage, clock, logged, key, notice, submission, post, consent },
-    ...{ activity, state, receipt, signedIn, audit },
+    ...{ activity, state, receipt, signedIn, audit, erase },
   }
 }
 

@@ -377,14 +377,14 @@ describe('the sweep', () => {
     const outside: Outside = {
       ...realOutside,
       later(ms, call) {
-        due.push([ms, call])
+        // Lapses have an hour of their own.
+        if (ms === DAY_MS) due.push([ms, call])
         return () => {}
       },
     }
     const now = first.clock.now + KEEP_MS
     const { avow } = await world({ storage, outside, now: () => now })
     await expect.poll(() => due.length).toBe(1)
-    expect(due[0]?.[0]).toBe(DAY_MS)
     const { log } = await storage.openLog(accessLogOf(SITE), null)
     expect((await log.vaultRow(0))?.erased).toBe('erase')
     due[0]![1]()

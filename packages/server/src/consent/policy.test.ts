@@ -179,4 +179,25 @@ describe('the published policies', () => {
     expect(new PolicyBook(all, newer, notices).accepts).toEqual(['2026-06'])
     expect(new PolicyBook(all, policy, notices).accepts).toEqual(['2026-04'])
   })
+
+  test('which versions stood at an instant is known by when they were logged', () => {
+    const versions = [policy, testPolicy({ version: 'e', material: false }), testPolicy({ version: 'm' })]
+    const all = versions.flatMap((one) => publication(one, noticesOf(one, labels)))
+    const logged = all.filter(({ kind }) => kind === 'policy').map(({ hash }, i) => [hash, (i + 1) * 10] as const)
+    const book = new PolicyBook(all, versions[2]!, notices, new Map(logged))
+    // What comes later replaced nothing yet.
+    for (const at of [0, 10, 20, 29]) expect(book.acceptsAt(at), `${at}`).toEqual(['2026-04', 'e', 'm'])
+    expect(book.acceptsAt(30)).toEqual(['m'])
+    expect(book.acceptsAt(30)).toEqual(book.accepts)
+    expect([book.replacedBy('2026-04', 29), book.replacedBy('m', 99)]).toEqual([null, null])
+    expect(book.replacedBy('2026-04', 30)).toEqual(book.ref)
+    expect(book.replacedBy('e', 30)).toEqual(book.ref)
+  })
+
+  test('what is not logged has replaced nothing that could be proven', () => {
+    const newer = testPolicy({ version: 'm' })
+    const book = new PolicyBook([...published, ...publication(newer, notices)], newer, notices)
+    expect(book.acceptsAt(Number.MAX_SAFE_INTEGER)).toEqual(['2026-04', 'm'])
+    expect(book.replacedBy('2026-04', Number.MAX_SAFE_INTEGER)).toBeNull()
+  })
 })

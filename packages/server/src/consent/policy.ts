@@ -224,8 +224,16 @@ export class PolicyBook {
   readonly #policies = new Map<string, { policy: Policy; hash: string }>()
   readonly #order: string[] = []
   readonly #notices = new Map<string, { version: string; language: string | null; body: string }>()
+  readonly #since: ReadonlyMap<string, number>
 
-  constructor(published: readonly Published[], current: Policy, notices: readonly Notice[]) {
+  /** `since`: when documents were logged, by hash, Unix milliseconds. */
+  constructor(
+    published: readonly Published[],
+    current: Policy,
+    notices: readonly Notice[],
+    since: ReadonlyMap<string, number> = new Map(),
+  ) {
+    this.#since = since
     this.current = current
     this.ref = policyRef(current)
     this.notices = notices
@@ -273,8 +281,34 @@ export class PolicyBook {
   /** The labels under which a choice still stands: the newest material version up to today's, and the editorial ones since. */
   get accepts(): string[] {
     const until = this.#order.slice(0, this.#order.indexOf(this.current.version) + 1)
-    const material = until.findLastIndex((version) => this.#policies.get(version)?.policy.material)
-    return until.slice(Math.max(material, 0))
+    return until.slice(this.#newestMaterial(until))
+  }
+
+  /**
+   * The same as of an instant, Unix milliseconds, by what had been logged by then. A version that came later is among them:
+   * who cites it by a clock that runs behind agreed to nothing that was replaced.
+   */
+  acceptsAt(at: number): string[] {
+    const count = this.#order.filter((version) => this.#sinceOf(version) <= at).length
+    return this.#order.slice(this.#newestMaterial(this.#order.slice(0, count)))
+  }
+
+  /** What replaced a version first, as of an instant: a material one that was logged after it. Null where none had been. */
+  replacedBy(version: string, at: number): PolicyRef | null {
+    const next = this.#order
+      .slice(this.#order.indexOf(version) + 1)
+      .find((later) => this.#policies.get(later)?.policy.material && this.#sinceOf(later) <= at)
+    return next === undefined ? null : { version: next, hash: this.#policies.get(next)!.hash }
+  }
+
+  #newestMaterial(versions: readonly string[]): number {
+    const found = versions.findLastIndex((version) => this.#policies.get(version)?.policy.material)
+    return Math.max(found, 0)
+  }
+
+  /** What isn't logged, as in an older copy, has replaced nothing that anybody could prove. */
+  #sinceOf(version: string): number {
+    return this.#since.get(this.#policies.get(version)!.hash) ?? Number.POSITIVE_INFINITY
   }
 
   /** The notice in the first of these languages that there is one in, by its first subtag if need be; else the default's. */

@@ -60,12 +60,13 @@ export function parseSubmission(input: unknown): ParsedSubmission {
 
 export interface Evidence {
   readonly site: string
-  readonly action: z.infer<typeof browserAction>
+  readonly action: z.infer<typeof browserAction> | 'lapse'
   readonly choices: Readonly<Record<string, boolean>>
   readonly policy: { readonly version: string; readonly hash: string }
   readonly notice: { readonly hash: string; readonly language: string }
   readonly ui: string
-  readonly layer: ParsedSubmission['layer']
+  /** `server`: of a lapse, which nobody made. */
+  readonly layer: ParsedSubmission['layer'] | 'server'
   readonly offered: readonly string[]
   readonly decidedAt: string
   readonly recordedAt: string
@@ -73,6 +74,12 @@ export interface Evidence {
   readonly gpc: boolean | null
   readonly sdk: string
   readonly validUntil: string
+}
+
+/** The evidence of what somebody decided. */
+export interface Decided extends Evidence {
+  readonly action: z.infer<typeof browserAction>
+  readonly layer: ParsedSubmission['layer']
 }
 
 export interface Identity {
@@ -146,7 +153,7 @@ export function composeRecord(
   policy: Policy,
   agent: string,
   recordedAtMs: number,
-): { evidence: Evidence; identity: Identity } {
+): { evidence: Decided; identity: Identity } {
   const { id, site, previous, ageMs, page = null, ...said } = submission
   const decidedAtMs = Date.parse(said.decidedAt)
   const plausible = isPlausible(said.action, decidedAtMs, ageMs, recordedAtMs)
@@ -171,6 +178,42 @@ export function composeRecord(
     },
     // The address is off; the page is there where a site asks for it: a path carries names.
     identity: { account, agent, id, network: null, page, previous, subject },
+  }
+}
+
+/** UTC days since 1970-01-01. */
+export const dayOf = (ms: number): number => Math.floor(ms / DAY_MS)
+
+/**
+ * The server's own record that a grant has ended for want of activity. It was decided, if that is a word for it, when the last
+ * day ended on which anything was known of the subject: whatever they decided later, it doesn't know of.
+ */
+export function composeLapse(
+  id: string,
+  grant: { readonly evidence: Evidence; readonly identity: Identity },
+  lastDay: number,
+  recordedAtMs: number,
+): { evidence: Evidence; identity: Identity } {
+  const { choices, notice, policy, site, validUntil } = grant.evidence
+  const { id: previous, subject, account } = grant.identity
+  return {
+    evidence: {
+      action: 'lapse',
+      choices: Object.fromEntries(Object.keys(choices).map((category) => [category, false])),
+      clock: 'ok',
+      decidedAt: new Date((lastDay + 1) * DAY_MS).toISOString(),
+      gpc: null,
+      layer: 'server',
+      notice: { hash: notice.hash, language: notice.language },
+      offered: [],
+      policy: { hash: policy.hash, version: policy.version },
+      recordedAt: new Date(recordedAtMs).toISOString(),
+      sdk: '',
+      site,
+      ui: '',
+      validUntil,
+    },
+    identity: { account, agent: 'server', id, network: null, page: null, previous, subject },
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decisive, stateOf } from './state.js'
+import { countedAt, decisive, judge, lasting, stateOf } from './state.js'
 
 const HOUR = 3_600_000
 const at = (ms: number) => new Date(ms).toISOString()
@@ -12,9 +12,11 @@ const record = (
   recorded: number,
   decided = recorded,
   clock: 'ok' | 'implausible' = 'ok',
-  action: 'save' | 'link' = 'save',
+  action: 'save' | 'link' | 'lapse' = 'save',
+  subject = 'ann',
 ) => ({
   index,
+  identity: { subject },
   evidence: {
     action,
     choices: { analytics: granted },
@@ -25,6 +27,9 @@ const record = (
     validUntil: at((decided + 24 * 180) * HOUR),
   },
 })
+
+const link = (index: number, granted: boolean, recorded: number, decided: number) =>
+  record(index, granted, recorded, decided, 'ok', 'link')
 
 describe('which record decides', () => {
   test('a late grant never overtakes a denial that was decided after it', () => {
@@ -58,9 +63,6 @@ describe('which record decides', () => {
   test('of a grant whose clock is implausible the time of recording counts', () => {
     expect(decisive([record(0, false, 5), record(1, true, 10, 4, 'implausible')])?.index).toBe(1)
   })
-
-  const link = (index: number, granted: boolean, recorded: number, decided: number) =>
-    record(index, granted, recorded, decided, 'ok', 'link')
 
   test('what another device took over is no later than what it took over, however late it arrives', () => {
     // Taken over at 6, while that device was offline from 6 to 20.
@@ -124,5 +126,77 @@ describe('the state of a subject', () => {
     const end = (1 + 24 * 180) * HOUR
     expect(stateOf([record(0, true, 1)], ['1'], end - 1)).toBe('granted')
     expect(stateOf([record(0, true, 1)], ['1'], end)).toBe('lapsed')
+  })
+})
+
+describe('a lapse', () => {
+  const lapse = (index: number, recorded: number, since: number, subject = 'ann') =>
+    record(index, false, recorded, since, 'ok', 'lapse', subject)
+  const of = (subject: string, index: number, granted: boolean, recorded: number, decided = recorded) =>
+    record(index, granted, recorded, decided, 'ok', 'save', subject)
+  const told = (records: Parameters<typeof stateOf>[0], accepts = ['1']) => {
+    const { state, reason, records: grounds } = judge(records, accepts, 900 * HOUR)
+    return [state, reason, grounds.map(({ index }) => index)]
+  }
+
+  test('ends what was granted before, and rests on the grant, too', () => {
+    const records = [record(0, true, 1), lapse(1, 800, 24)]
+    expect(told(records)).toEqual(['lapsed', 'no-activity', [1, 0]])
+    expect([decisive(records), lasting(records)]).toEqual([null, null])
+  })
+
+  test('is undone by a grant that was decided since, though by a clock that runs behind or recorded late', () => {
+    expect(told([record(0, true, 1), lapse(1, 800, 24), record(2, true, 801, 30)])).toEqual([
+      'granted',
+      'grant-stands',
+      [2],
+    ])
+    // Of before that it says itself that nothing was heard since.
+    expect(told([record(0, true, 1), lapse(1, 800, 24), record(2, true, 801, 20)])[0]).toBe('lapsed')
+  })
+
+  test('is no denial: a withdrawal after it is one, and a refusal before it stays what it was', () => {
+    expect(told([record(0, true, 1), lapse(1, 800, 24), record(2, false, 810)])).toEqual([
+      'withdrawn',
+      'denied-after-grant',
+      [2, 0],
+    ])
+    // On another device of the account: who refused isn't asked again.
+    expect(told([of('bob', 0, true, 1), of('ann', 1, false, 2), lapse(2, 800, 24, 'bob')])[0]).toBe('withdrawn')
+  })
+
+  test('of one device ends nothing that another one granted, or took over', () => {
+    const [ann, bob] = [of('ann', 0, true, 1), of('bob', 1, true, 2)]
+    expect(told([ann, bob, lapse(2, 800, 24, 'bob')])).toEqual(['granted', 'grant-stands', [0]])
+    const taken = { ...link(1, true, 500, 1), identity: { subject: 'bob' } }
+    expect(told([ann, taken, lapse(2, 800, 24)])).toEqual(['granted', 'grant-stands', [0]])
+    expect(told([ann, taken, lapse(2, 800, 24), lapse(3, 850, 501, 'bob')])[0]).toBe('lapsed')
+  })
+
+  test('is told after a policy that was replaced, before a term that is over', () => {
+    const records = [record(0, true, 1), lapse(1, 800, 24)]
+    expect(told(records, ['2'])).toEqual(['superseded', 'policy-replaced', [0]])
+    expect(judge(records, ['1'], 9000 * HOUR).reason).toBe('no-activity')
+    expect(judge([record(0, true, 1)], ['1'], 9000 * HOUR).reason).toBe('too-old')
+  })
+
+  test('whose grant was erased is a lapse all the same', () => {
+    expect(told([lapse(0, 800, 24)])).toEqual(['lapsed', 'no-activity', [0]])
+  })
+})
+
+describe('what counted at an instant', () => {
+  const from = (one: ReturnType<typeof record>) => {
+    const hours = Array.from({ length: 60 }, (_, hour) => hour)
+    return hours.find((hour) => countedAt([one], hour * HOUR).length > 0)
+  }
+  test('a grant does since it was decided, or recorded by a clock that runs ahead', () => {
+    expect(from(record(0, true, 20, 5))).toBe(5)
+    expect(from(record(0, true, 20, 25))).toBe(20)
+    expect(from(record(0, true, 40, 5, 'implausible'))).toBe(40)
+  })
+  test('a denial does since it was recorded, and what was taken over, too', () => {
+    expect(from(record(0, false, 20, 5))).toBe(20)
+    expect(from(link(0, true, 20, 5))).toBe(20)
   })
 })

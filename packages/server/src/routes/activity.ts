@@ -7,7 +7,7 @@ import type { Carry } from '../middleware/carried-cookie.js'
 import { requireNoBody } from '../middleware/json-body.js'
 import { readSecret } from '../middleware/secret.js'
 import { json, problems, siteParam, stateSchema } from './openapi.js'
-import { recordsOf, refuseOrigin, type Sites, siteOf } from './site.js'
+import { noteActivity, recordsUnder, refuseOrigin, type Sites, siteOf } from './site.js'
 
 const route = createRoute({
   method: 'post',
@@ -44,7 +44,9 @@ export function activityRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Ca
     refuseOrigin(site, c.req.header('origin'))
     await requireNoBody(c)
     const secret = readSecret(c)
-    const records = secret === null ? [] : await recordsOf(site, subjectOf(site.name, secret))
+    const subject = secret === null ? null : site.blind.subject(subjectOf(site.name, secret))
+    const records = subject === null ? [] : await recordsUnder(site, subject)
+    if (subject !== null) noteActivity(site, subject, records, now())
     const state = stateOf(records, site.book.accepts, now())
     c.header('cache-control', 'no-store')
     carry(c, site.page.domain, site.book.current.inactivityDays)

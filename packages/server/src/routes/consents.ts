@@ -22,7 +22,17 @@ import { InputError, Refusal } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
 import { json, problems, stateSchema } from './openapi.js'
 import { receiptOf } from './receipts.js'
-import { findEntry, isLinked, openLinked, recordsBeside, refuseOrigin, type Site, type Sites, siteOf } from './site.js'
+import {
+  findEntry,
+  isLinked,
+  noteActivity,
+  openLinked,
+  recordsBeside,
+  refuseOrigin,
+  type Site,
+  type Sites,
+  siteOf,
+} from './site.js'
 
 const answerSchema = z
   .strictObject({
@@ -135,7 +145,9 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Car
     const ledger = site.logs.get(appended.log)!
     const opened = appended.opened ?? (await ledger.open([appended.index]))[0]
     if (!opened || !isLinked(opened)) throw new Error(`entry ${appended.index} was appended and can't be opened`)
-    const state = stateOf(await recordsBeside(site, blinded, opened), site.book.accepts, now())
+    const records = await recordsBeside(site, blinded, opened)
+    noteActivity(site, blinded, records, now(), !appended.repeated)
+    const state = stateOf(records, site.book.accepts, now())
     c.header('cache-control', 'no-store')
     carry(c, site.page.domain, site.book.current.inactivityDays)
     const answer = {

@@ -3,13 +3,15 @@
 import type { AccessLog } from '../access/access-log.js'
 import type { SetPageOptions } from '../consent/page-options.js'
 import type { PolicyBook } from '../consent/policy.js'
-import { type ConsentRecord, type Evidence, type Identity, toRecord } from '../consent/record.js'
+import { type ConsentRecord, dayOf, type Evidence, type Identity, toRecord } from '../consent/record.js'
+import { lasting } from '../consent/state.js'
 import type { Ledger, OpenedConsent } from '../ledger/ledger.js'
 import type { Publication } from '../ledger/publication.js'
 import type { AccountKeys } from '../middleware/account.js'
 import { Refusal } from '../problem.js'
 import type { Head } from '../storage/storage.js'
 import type { Blinder } from '../vault/blind.js'
+import type { LastActive } from '../vault/last-active.js'
 
 export interface Site {
   readonly name: string
@@ -21,6 +23,7 @@ export interface Site {
   readonly publications: ReadonlyMap<string, Publication>
   readonly book: PolicyBook
   readonly blind: Blinder
+  readonly active: LastActive
   /** Origins of the pages that may submit. */
   readonly origins: ReadonlySet<string>
   /** Whether anybody may read the log. */
@@ -110,7 +113,12 @@ export async function recordsIn(ledger: Ledger, { blind }: Site, subject: string
 
 /** The subject's records of all epochs, oldest first. */
 export async function recordsOf(site: Site, subject: string): Promise<LinkedRecord[]> {
-  return allRecords(site, (ledger) => ledger.findSubject(site.blind.subject(subject)))
+  return recordsUnder(site, site.blind.subject(subject))
+}
+
+/** The same by the subject's key. */
+export async function recordsUnder(site: Site, key: Uint8Array): Promise<LinkedRecord[]> {
+  return allRecords(site, (ledger) => ledger.findSubject(key))
 }
 
 /** The records of all of an account's subjects, of all epochs, oldest first. */
@@ -123,7 +131,24 @@ async function allRecords({ logs }: Site, find: (ledger: Ledger) => Promise<numb
   return byLog.reverse().flat()
 }
 
-/** The same by the subject's key, without opening again the one record that is at hand: for most it is the only one. */
+/**
+ * Takes note that a subject, whose records these are, is active: where a grant of theirs would lapse otherwise. `isNew`: by a
+ * record of this moment.
+ */
+export function noteActivity(
+  site: Site,
+  subject: Uint8Array,
+  records: readonly LinkedRecord[],
+  now: number,
+  isNew = false,
+): void {
+  if (!lasting(records)) return
+  // Beside the newest record, so that whoever erases the last of them removes the day.
+  const newest = [...site.logs.values()].find(({ log }) => records.some((record) => record.log === log))
+  if (newest) site.active.seen(newest, { subject, day: dayOf(now) }, isNew)
+}
+
+/** A subject's records by its key, without opening again the one record that is at hand: for most it is the only one. */
 export async function recordsBeside(site: Site, key: Uint8Array, fresh: LinkedRecord): Promise<LinkedRecord[]> {
   const byLog = await Promise.all(
     [...site.logs.values()].map(async (ledger) => {

@@ -1,7 +1,7 @@
 /** `GET /v1/state`: a browser asks what its own subject chose, or what the account that is signed in chose on any device. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { subjectOf } from '../consent/record.js'
-import { decisionOf, decisive, stateOf } from '../consent/state.js'
+import { decisionOf, decisive, isDecided, stateOf } from '../consent/state.js'
 import { readAccount } from '../middleware/account.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import { shownSecret } from '../middleware/secret.js'
@@ -75,8 +75,8 @@ export function stateRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, now: () => n
         subject,
         account: account === null ? null : site.blind.pseudonym(account),
         state: stateOf(records, site.book.accepts, now()),
-        decision: decision && decisionOf(decision),
-        history: records.map(decisionOf),
+        decision: decision && isDecided(decision) ? decisionOf(decision) : null,
+        history: records.filter(isDecided).map(decisionOf),
       },
       200,
     )

@@ -16,6 +16,8 @@ export interface Blinder {
   submission(id: string): Uint8Array
   /** Of a document's hash. */
   document(hash: string): Uint8Array
+  /** A UUIDv7 for the lapse of a subject after this day, the same whoever makes it. */
+  lapse(subject: Uint8Array, day: number): string
   /** Of a step of an access to the private surface, whose id is a UUIDv7; in order of time as a submission's is. */
   access(id: string, step: 'start' | 'end'): Uint8Array
   /** Of who asked, by the id of the key or the subject of the token. */
@@ -61,6 +63,13 @@ export async function openBlinder(storage: Storage, site: string, keyring: Keyri
     pseudonym: (account) => blind('pseudonym', account).subarray(0, INDEX_SIZE).toString('base64url'),
     document: (hash) => blind('document', hash).subarray(0, INDEX_SIZE),
     submission: (id) => timed(id, 'submission', id),
+    lapse: (subject, day) => {
+      const bytes = blind('lapse', `${Buffer.from(subject).toString('hex')}/${day}`).subarray(0, 16)
+      bytes.writeUIntBE((day + 1) * 86_400_000, 0, 6)
+      bytes[6] = 0x70 | (bytes[6]! & 0x0f)
+      bytes[8] = 0x80 | (bytes[8]! & 0x3f)
+      return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+    },
     access: (id, step) => timed(id, 'access', `${id}/${step}`),
     accessor: (id) => blind('accessor', id).subarray(0, INDEX_SIZE),
     asked: (name, value) => blind('asked', `${name}=${value}`).subarray(0, INDEX_SIZE),

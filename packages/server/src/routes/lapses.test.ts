@@ -1,0 +1,189 @@
+import { describe, expect, test } from 'vitest'
+import { subjectOf } from '../consent/record.js'
+import { createMemoryStorage } from '../storage/memory.js'
+import { SITE, testPolicy, testWorld } from '../testing.js'
+import { verifyBundle } from '../verify/bundle.js'
+
+const DAY_MS = 86_400_000
+
+type World = Awaited<ReturnType<typeof testWorld>>
+
+async function granted({ submission, post, signedIn }: World, account?: string) {
+  const sent = submission()
+  const response = await post(sent, account === undefined ? {} : await signedIn(account))
+  expect(response.status).toBe(201)
+  return sent
+}
+
+const stateIn = async (response: Response | Promise<Response>) => (await (await response).json()).state
+const historyOf = async (world: World, secret: string) =>
+  (await (await world.audit(`/subjects/${subjectOf(SITE, secret)}`)).json()).records
+
+describe('a grant of whom nothing is known any more', () => {
+  test('lapses on the 31st day after the last one, and not a millisecond before', async () => {
+    const world = await testWorld()
+    const { clock, avow, activity } = world
+    const { secret } = await granted(world)
+    // Recorded on the 23rd at ten; thirty days and fourteen hours later that day is over.
+    clock.now = Date.parse('2026-12-24T00:00:00Z') - 1
+    expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
+    clock.now += 1
+    expect(await avow.recordLapses()).toEqual({ [SITE]: 1 })
+    expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
+    expect(await stateIn(activity(secret))).toBe('lapsed')
+    const [grant, lapse] = await historyOf(world, secret)
+    expect(lapse).toMatchObject({
+      ...{ action: 'lapse', layer: 'server', choices: { analytics: false }, offered: [], previous: grant.id },
+      ...{ decidedAt: '2026-11-24T00:00:00.000Z', recordedAt: '2026-12-24T00:00:00.000Z' },
+      ...{ policy: grant.policy, notice: grant.notice, gpc: null, agent: 'server', account: null },
+    })
+  })
+
+  test('does not while its browser is heard of once a day, and nothing is kept of that but the last day', async () => {
+    const world = await testWorld()
+    const { clock, avow, activity, storage } = world
+    const { secret } = await granted(world)
+    for (let days = 0; days < 90; days += 30) {
+      clock.now += 30 * DAY_MS
+      expect(await stateIn(activity(secret))).toBe('granted')
+      expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
+    }
+    const { log } = await storage.openLog(SITE, null)
+    expect((await log.idle(Number.MAX_SAFE_INTEGER, 10)).map(({ day }) => day)).toEqual([
+      Math.floor(clock.now / DAY_MS),
+    ])
+    clock.now += 31 * DAY_MS
+    expect(await avow.recordLapses()).toEqual({ [SITE]: 1 })
+    expect(await log.idle(Number.MAX_SAFE_INTEGER, 10)).toEqual([])
+  })
+
+  test('is granted by who comes back and says so, and lapses once more', async () => {
+    const world = await testWorld()
+    const { clock, avow, submission, post } = world
+    const { secret } = await granted(world)
+    for (let i = 0; i < 2; i++) {
+      clock.now += 40 * DAY_MS
+      expect(await avow.recordLapses()).toEqual({ [SITE]: 1 })
+      expect((await (await post(submission({ secret }))).json()).state).toBe('granted')
+    }
+    expect((await historyOf(world, secret)).map(({ action }: { action: string }) => action)).toEqual([
+      ...['accept-all', 'lapse', 'accept-all', 'lapse', 'accept-all'],
+    ])
+  })
+
+  test('is told to its browser as lapsed, with nothing to adopt, and a history of its own choices alone', async () => {
+    const world = await testWorld()
+    const { clock, avow, state, signedIn } = world
+    const { secret, id } = await granted(world, 'ann')
+    clock.now += 40 * DAY_MS
+    await avow.recordLapses()
+    const own = await (await state(secret)).json()
+    expect(own).toMatchObject({ state: 'lapsed', decision: null })
+    expect(own.history.map((one: { id: string }) => one.id)).toEqual([id])
+    const shared = await (await state(null, await signedIn('ann'))).json()
+    expect(shared).toMatchObject({ state: 'lapsed', decision: null })
+  })
+
+  test('keeps none on another device of the account from being a grant', async () => {
+    const world = await testWorld()
+    const { clock, avow, state, signedIn, activity } = world
+    const first = await granted(world, 'ann')
+    const second = await granted(world, 'ann')
+    clock.now += 20 * DAY_MS
+    await activity(second.secret)
+    clock.now += 20 * DAY_MS
+    expect(await avow.recordLapses()).toEqual({ [SITE]: 1 })
+    expect(await stateIn(state(first.secret))).toBe('lapsed')
+    expect(await stateIn(state(second.secret))).toBe('granted')
+    expect(await stateIn(state(null, await signedIn('ann')))).toBe('granted')
+  })
+
+  test('is recorded once by two servers on the same stores', async () => {
+    const storage = createMemoryStorage()
+    const world = await testWorld({ storage })
+    const { secret } = await granted(world)
+    await world.avow.recordLapses()
+    const now = world.clock.now + 40 * DAY_MS
+    const { log } = await storage.openLog(SITE, null)
+    const idle = await log.idle(Number.MAX_SAFE_INTEGER, 10)
+    const servers = [await testWorld({ storage, now: () => now }), await testWorld({ storage, now: () => now })]
+    // As if the second had asked before the first was done.
+    for (const { avow } of servers) {
+      await avow.recordLapses()
+      await log.keepActive(idle)
+    }
+    expect(await historyOf(servers[1]!, secret)).toHaveLength(2)
+  })
+})
+
+test('a refusal, a withdrawal and a visitor without a record keep no day, and never lapse', async () => {
+  const world = await testWorld()
+  const { clock, avow, submission, post, activity, storage } = world
+  const denied = { choices: { analytics: false } }
+  await post(submission({ action: 'reject-all', ...denied }))
+  const { secret } = await granted(world)
+  await activity(submission().secret)
+  clock.now += 1000
+  await post(submission({ action: 'withdraw', secret, ...denied }))
+  await activity(secret)
+  const { log } = await storage.openLog(SITE, null)
+  await avow.recordLapses()
+  // The day of the grant, which is dropped when it is due.
+  expect((await log.idle(Number.MAX_SAFE_INTEGER, 10)).length).toBe(1)
+  clock.now += 40 * DAY_MS
+  expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
+  expect(await log.idle(Number.MAX_SAFE_INTEGER, 10)).toEqual([])
+})
+
+test('the term is the policy’s', async () => {
+  const world = await testWorld({ policy: testPolicy({ inactivityDays: 3 }) })
+  await granted(world)
+  world.clock.now += 3 * DAY_MS
+  expect(await world.avow.recordLapses()).toEqual({ [SITE]: 0 })
+  world.clock.now += DAY_MS
+  expect(await world.avow.recordLapses()).toEqual({ [SITE]: 1 })
+})
+
+test('with all that was recorded of somebody their last day is erased, also one that was about to be written', async () => {
+  const world = await testWorld()
+  const { clock, avow, activity, erase, storage } = world
+  const { secret } = await granted(world)
+  const [{ index }] = await historyOf(world, secret)
+  await avow.recordLapses()
+  clock.now += DAY_MS
+  await activity(secret)
+  await erase('erase', index)
+  await avow.recordLapses()
+  const { log } = await storage.openLog(SITE, null)
+  expect(await log.idle(Number.MAX_SAFE_INTEGER, 10)).toEqual([])
+  clock.now += 40 * DAY_MS
+  expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
+})
+
+test('what was seen last is kept when the server stops', async () => {
+  const storage = createMemoryStorage()
+  const world = await testWorld({ storage })
+  await granted(world)
+  await world.avow.close()
+  const { log } = await storage.openLog(SITE, null)
+  expect(await log.idle(Number.MAX_SAFE_INTEGER, 10)).toHaveLength(1)
+})
+
+test('nobody can tell a lapse from a choice by what the log shows, and evidence of it verifies', async () => {
+  const world = await testWorld()
+  const { clock, avow, storage, audit, key } = world
+  const { secret } = await granted(world)
+  clock.now += 40 * DAY_MS
+  await avow.recordLapses()
+  const records = await historyOf(world, secret)
+  const { log } = await storage.openLog(SITE, null)
+  const [grant, lapse] = await Promise.all(
+    records.map(async ({ index }: { index: number }) => (await log.entries(index, index + 1))[0]!),
+  )
+  expect(lapse!.entry.length).toBe(grant!.entry.length)
+  expect(lapse!.sealed.map(({ length }: Uint8Array) => length)).toEqual(
+    grant!.sealed.map(({ length }: Uint8Array) => length),
+  )
+  const bundle = await (await audit(`/subjects/${subjectOf(SITE, secret)}/evidence`, key)).json()
+  expect(verifyBundle(bundle, avow.vkey(SITE)).records).toHaveLength(2)
+})
