@@ -46,6 +46,7 @@ const ROUTES: Readonly<Record<string, Need | 'anybody'>> = {
   'GET /docs/scalar.js': 'anybody',
   'GET /v1/audit/records': needs('audit:read'),
   'GET /v1/audit/records/{id}': needs('audit:read'),
+  'GET /v1/audit/subjects': needs('audit:read'),
   'GET /v1/audit/subjects/{subject}': needs('audit:read'),
   'GET /v1/audit/subjects/{subject}/evidence': needs('audit:export'),
   'GET /v1/audit/stats': needs('stats:read'),
@@ -78,8 +79,9 @@ async function world() {
     const [method = '', pattern = ''] = route.split(' ')
     const named = { site: SITE, id: pattern.includes('admin') ? target.id : id, subject, path: 'entries/000.p/1' }
     const path = pattern.replace(/\{(\w+)\}/g, (_, name: keyof typeof named) => named[name])
+    const query = pattern === '/v1/audit/subjects' ? `?record=${id}` : ''
     const body = route.endsWith('/keys') ? { name: 'new', sites: [SITE], scopes: ['stats:read'] } : {}
-    return avow.app.request(path, {
+    return avow.app.request(path + query, {
       method,
       headers: {
         'content-type': 'application/json',

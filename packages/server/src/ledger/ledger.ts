@@ -608,6 +608,28 @@ export class Ledger {
     return known && !known.erased ? known.index : null
   }
 
+  /** Where what was appended under this key stands, and how much of it was forgotten; null where nothing was. */
+  async forgotten(key: Uint8Array): Promise<{ index: number; grade: Grade } | null> {
+    const known = await this.#parts.store.findKey(key)
+    return known?.erased ? { index: known.index, grade: known.erased } : null
+  }
+
+  /** The tombstone that says so, in this log or an earlier one; null where it is lost, or can't be opened any more. */
+  async tombstoneOf(erased: EscrowedTombstone): Promise<(OpenedTombstone & { readonly log: string }) | null> {
+    for (const ledger of this.#logs.values()) {
+      const { store } = ledger.#parts
+      const known = await store.findKey(tombstoneDigest(erased, ledger.log).key)
+      if (!known) continue
+      const [[row], vault] = await Promise.all([
+        store.entries(known.index, known.index + 1),
+        store.vaultRow(known.index),
+      ])
+      const opened = row ? ledger.#sealer.openTombstone(known.index, row, vault?.secrets ?? null) : null
+      if (opened) return { log: ledger.log, ...opened }
+    }
+    return null
+  }
+
   /** Indexes of the subject's entries, ascending. */
   findSubject(subject: Uint8Array): Promise<number[]> {
     return this.#parts.store.findSubject(subject)

@@ -3,22 +3,29 @@ import type { Context } from 'hono'
 import { InputError } from '../problem.js'
 import { ACCOUNT_BYTES } from './account.js'
 
-/** What `Avow-Subject-Account` says, percent-encoded where it isn't ASCII; null where there is none. Throws `InputError`. */
+export const SUBJECT_ACCOUNT = 'avow-subject-account'
+
+/**
+ * What `Avow-Subject-Account` says, percent-encoded or in UTF-8 where it isn't ASCII, as the account's token has it; null where
+ * there is none. Throws `InputError`.
+ */
 export function readSubjectAccount(c: Context): string | null {
-  const header = c.req.header('avow-subject-account')
+  const header = c.req.header(SUBJECT_ACCOUNT)
   if (header === undefined) return null
   const account = decoded(header)
   if (account === '' || /[\p{Cc}\p{Cs}]/u.test(account) || Buffer.byteLength(account) > ACCOUNT_BYTES)
-    throw new InputError('avow-subject-account', `the site’s own name of an account, of 1 to ${ACCOUNT_BYTES} bytes`)
+    throw new InputError(SUBJECT_ACCOUNT, `the site’s own name of an account, of 1 to ${ACCOUNT_BYTES} bytes`)
   return account
 }
 
-/** A header as it was meant: what is not ASCII has to be percent-encoded. */
+/** A header as it was meant: its bytes are UTF-8, and what is not ASCII may be percent-encoded. */
 export function decoded(header: string): string {
+  let text = header
   try {
-    return decodeURIComponent(header)
+    text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(header, 'latin1'))
+    return decodeURIComponent(text)
   } catch {
-    // With a percent sign of its own.
-    return header
+    // Not UTF-8, or with a percent sign of its own.
+    return text
   }
 }

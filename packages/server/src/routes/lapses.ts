@@ -3,6 +3,7 @@
  * Asked of the last days that the vault keeps; several nodes may do it at once, since a lapse has one key.
  */
 import { hash } from 'node:crypto'
+import { facetOf } from '../consent/facet.js'
 import { composeLapse, dayOf } from '../consent/record.js'
 import { lasting } from '../consent/state.js'
 import { ErasedError, type Ledger } from '../ledger/ledger.js'
@@ -41,12 +42,16 @@ async function recordLapse(site: Site, keptIn: Ledger, { subject, day }: ActiveD
     const appended = await site.ledger.append({
       key: site.blind.submission(id),
       fingerprint: hash('sha256', `avow/lapse/v1/${id}`, 'buffer'),
-      compose: (recordedAt) => ({
-        kind: 'consent',
-        subject,
-        account: account === null ? null : site.blind.account(account),
-        ...composeLapse(id, grant, day, recordedAt),
-      }),
+      compose: (recordedAt) => {
+        const parts = composeLapse(id, grant, day, recordedAt)
+        return {
+          kind: 'consent',
+          subject,
+          account: account === null ? null : site.blind.account(account),
+          facet: facetOf(parts.evidence),
+          ...parts,
+        }
+      },
     })
     return !appended.repeated
   } catch (error) {
