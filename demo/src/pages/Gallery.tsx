@@ -41,7 +41,9 @@ function setting({ state }: View, { site }: Gallery, secure: boolean): string {
   const isGranted = state === 'granted' || state === 'suspended'
   const choices = Object.fromEntries(site.categories.map((category) => [category, isGranted]))
   const { name, value } = avowCookie(choices, { version: site.policy.version, https: secure })
-  const cookie = isGranted || state === 'refused' ? `${name}=${value}` : ''
+  // A grant has a secret, by which its record is found; here there is none to be found.
+  const secret = isGranted ? `.${'A'.repeat(22)}` : ''
+  const cookie = isGranted || state === 'refused' ? `${name}=${value}${secret}` : ''
   const isSignalled = state === 'gpc' || state === 'suspended'
   return `{
     let jar = ${JSON.stringify(cookie)};

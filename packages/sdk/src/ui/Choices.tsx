@@ -48,7 +48,10 @@ const Cookie = ({ words, cookie }: { words: Labels; cookie: NoticeCookie }) => (
         value && (
           <div>
             <dt>{name}</dt>
-            <dd>{value}</dd>
+            <dd>
+              {/* A name that begins with signs begins with them where one reads from the right, too. */}
+              <bdi>{value}</bdi>
+            </dd>
           </div>
         ),
     )}

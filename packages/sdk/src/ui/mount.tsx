@@ -31,13 +31,17 @@ export function create(page: Page): Ui {
 
   /**
    * The banner covers nothing that has the focus (WCAG 2.4.11): the page scrolls it clear, and where it can't be scrolled so
-   * far, the banner goes to the other edge.
+   * far, the banner goes to the other edge. Of a banner at the bottom the page's end can be scrolled clear, too.
    */
   function makeWay(focused?: unknown): void {
-    const { style } = document.documentElement
-    style.scrollPaddingTop = style.scrollPaddingBottom = ''
+    const page = document.documentElement
+    const { clientWidth, style } = page
     const banner = root.querySelector('section')
-    if (!banner) return
+    style.scrollPaddingTop = style.scrollPaddingBottom = ''
+    if (!banner) {
+      style.marginBottom = ''
+      return
+    }
     let there = banner.getBoundingClientRect()
     const { top, bottom, left, right } = focused instanceof Element ? focused.getBoundingClientRect() : there
     const covers =
@@ -51,7 +55,13 @@ export function create(page: Page): Ui {
       banner.classList.toggle('top')
       there = banner.getBoundingClientRect()
     }
-    style[there.top < innerHeight - there.bottom ? 'scrollPaddingTop' : 'scrollPaddingBottom'] = `${there.height}px`
+    const below = innerHeight - there.top
+    if (there.bottom < below) style.scrollPaddingTop = `${there.bottom}px`
+    else {
+      style.scrollPaddingBottom = style.marginBottom = `${below}px`
+      // A scroll bar that comes with it would shift all there is.
+      if (page.clientWidth < clientWidth) style.marginBottom = ''
+    }
     if (covers) (focused as Element).scrollIntoView({ block: 'nearest' })
   }
 

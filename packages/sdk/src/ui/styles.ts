@@ -2,7 +2,7 @@
  * How everything of ours looks. Adopted by shadow roots, so a page's style policy has nothing to object to. The colours
  * are the page's pair of paper and ink, which its `color-scheme` turns over in the dark and forced colours replace; a
  * page changes them, and the rest, by the custom properties that begin with `--avow-`. Nothing moves, so nobody has to ask for
- * less motion.
+ * less motion. In forced colours a browser paints paper behind each text, so there no text may be of paper's colour.
  */
 
 /** Text and controls, for the banner, the dialog, the settings panel and what covers something held. */
@@ -11,6 +11,7 @@ const base = `
   all: initial !important;
   color-scheme: var(--avow-color-scheme, inherit) !important;
   font: max(1rem, 16px)/1.5 var(--avow-font, var(--font)) !important;
+  overflow-wrap: break-word !important;
   --ink: var(--avow-ink, CanvasText);
   --paper: var(--avow-paper, Canvas);
   --edge: 1px solid #8888;
@@ -34,16 +35,19 @@ button {
 button, label, summary { cursor: pointer; }
 .plain { background: var(--paper); color: var(--ink); border: var(--edge); }
 :focus-visible { outline: 3px solid var(--avow-focus, #3b82f6); outline-offset: 2px; }
-.card { background: var(--paper); color: var(--ink); border: var(--edge); border-radius: var(--avow-radius, 16px); padding: 20px; }
-section, dialog, .choices { display: grid; gap: 12px; }
-.row { display: flex; align-items: center; justify-content: space-between; gap: 16px; }
-.actions { display: grid; grid-template-columns: 1fr 1fr; gap: 10px; overflow-wrap: anywhere; }
+.card { background: var(--paper); color: var(--ink); border: var(--edge); border-radius: var(--avow-radius, 16px); padding: clamp(12px, 5vw, 20px); }
+section, dialog, .choices, .category { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; }
+.row { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 8px 16px; }
+h2, h3 { flex: 1; max-width: 100%; }
+.row > button { margin-inline-start: auto; }
+.actions { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(7em, 100%), 1fr)); gap: 10px; overflow-wrap: anywhere; }
+.actions > * { padding: 8px; }
 .actions > .plain { grid-column: 1 / -1; }
 .category { border: var(--edge); border-radius: 12px; padding: 16px; }
-details { overflow-wrap: anywhere; }
 dl { border-top: var(--edge); padding: 8px 0; margin-top: 8px; }
-dl div { display: grid; grid-template-columns: 1fr 2fr; gap: 12px; }
-dt { font-weight: 600; }
+dl div { display: flex; flex-wrap: wrap; column-gap: 12px; }
+dt { flex: 1 1 8em; font-weight: 600; }
+dd { flex: 2 1 14em; min-width: 0; }
 input {
   appearance: none;
   flex: none;
@@ -61,7 +65,11 @@ input:checked::before { background: var(--paper); margin-inline-start: 20px; }
   .actions { grid-template-columns: 1fr 1fr 1fr; }
   .actions > .plain { grid-column: auto; }
 }
-@media (forced-colors: active) { input { appearance: auto; } input::before { content: none; } }
+@media (forced-colors: active) {
+  button { background: var(--paper); color: var(--ink); }
+  input { appearance: auto; }
+  input::before { content: none; }
+}
 `
 
 export const noticeStyles = `

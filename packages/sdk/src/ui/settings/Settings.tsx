@@ -68,7 +68,7 @@ export const Settings = (view: SettingsView & SettingsHandlers) => {
       {subject && (
         <div class="row">
           <span>{words.consentId}</span>
-          <code>{subject}</code>
+          <code dir="ltr">{subject}</code>
           <button type="button" part="button" class="plain" onClick={view.onCopy}>
             {words.copy}
           </button>
