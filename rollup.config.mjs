@@ -8,6 +8,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { nodeResolve } from '@rollup/plugin-node-resolve'
 import terser from '@rollup/plugin-terser'
 import typescript from '@rollup/plugin-typescript'
+import { leanPreact } from './tools/lean-preact.mjs'
 
 const sdk = 'packages/sdk/src'
 const sdkDist = 'packages/sdk/dist'
@@ -75,7 +76,7 @@ const minify = (more, mangle) =>
 /** For the SDK's own files. `more`: what is safe for our own code and Preact's. */
 const squeeze = (more) =>
   minify(more, {
-    mangle: { properties: { builtins: true, regex: new RegExp(`^(${privateNames.join('|')})$`) } },
+    mangle: { properties: { builtins: true, regex: new RegExp(`^(${privateNames.join('|')}|_[a-z]\\w+)$`) } },
     nameCache: { props: { props: shortNames } },
   })
 
@@ -178,6 +179,7 @@ export const builds = {
     preserveEntrySignatures: 'allow-extension',
     output: { dir: sdkDist, format: 'es', entryFileNames: '[name].[hash:10].js', hashCharacters: 'hex' },
     plugins: [
+      leanPreact(),
       nodeResolve({ browser: true }),
       squeezeStyles,
       plainJsx,
@@ -200,10 +202,12 @@ export const builds = {
     input: `${sdk}/pinned.ts`,
     output: { file: `${sdkDist}/avow.${sdkVersion}.js`, format: 'iife' },
     plugins: [
+      leanPreact(),
       nodeResolve({ browser: true }),
       squeezeStyles,
-      strip([sdk], 'ES2020'),
-      squeeze(),
+      plainJsx,
+      strip([sdk], 'ES2020', classicJsx),
+      squeeze(ours),
       hashed('pinned', /^avow\.\d.*\.js$/),
       pinnedHash,
     ],

@@ -26,6 +26,7 @@ const inputs = [
   'rollup.config.mjs',
   'tsconfig.json',
   'tools/build.mjs',
+  'tools/lean-preact.mjs',
 ]
 
 // One stamp in each folder that a build fills: whoever deletes one of them gets a whole build again.
