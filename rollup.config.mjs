@@ -73,7 +73,7 @@ const minify = (more, mangle) =>
     format: { comments: false },
   })
 
-/** For the SDK's own files. `more`: what is safe for our own code and Preact's. */
+/** For the SDK's own files. `more`: what is safe for our own code and Preact's, whose private properties begin with an underscore. */
 const squeeze = (more) =>
   minify(more, {
     mangle: { properties: { builtins: true, regex: new RegExp(`^(${privateNames.join('|')}|_[a-z]\\w+)$`) } },
