@@ -58,6 +58,7 @@ const privateNames = [
   ...['asked', 'draft', 'prefix', 'sending', 'telling'],
   ...['mustReload', 'scan', 'update', 'read', 'write', 'place', 'consent'],
   ...['adopt', 'flush', 'settle', 'onRecorded', 'onRefused', 'onDecide', 'onPreferences', 'onManage', 'isSignalled'],
+  ...['hasRecord', 'isNobody', 'isWaiting', 'onWithdraw', 'onCopy', 'onRecall', 'onReceipt'],
 ]
 const shortNames = Object.fromEntries(
   privateNames.map((name, index) => [`$${name}`, `${String.fromCharCode(65 + (index % 26))}${index < 26 ? '' : 1}`]),

@@ -1,6 +1,6 @@
 /** Accounts: a choice follows its person to other devices, and nobody else to this one. */
 import type { Browser, Page } from '@playwright/test'
-import { loader, ordinary, startAndStop } from './pages/parts.js'
+import { html, loader, ordinary, startAndStop } from './pages/parts.js'
 import { type Accounts, openAccounts } from './support/accounts.js'
 import type { AuditRecord } from './support/audit.js'
 import type { Witness } from './support/witness.js'
@@ -161,6 +161,23 @@ test('what was chosen before signing in is linked to the account, and its older 
   await signIn(second, shop, accounts, 'user-1')
   await expect.poll(() => state(second)).toEqual(none)
   await second.context().close()
+})
+
+test('who refused signed out is told that nothing identifies them, and who refused signed in is not', async ({
+  page,
+  world,
+}) => {
+  const { shop, accounts } = await open(world)
+  const panel = page.locator('avow-settings section')
+  const account = shop.page('/account', [...parts, html('<avow-settings></avow-settings>')])
+  await page.goto(account)
+  await rejectAll(panel).click()
+  await expect(panel).toContainText('nothing that identifies you is kept')
+  await signIn(page, shop, accounts, 'ada')
+  await expect.poll(async () => accountsOf(await shop.records())).toContainEqual(expect.any(String))
+  await page.goto(account)
+  await expect(panel).toContainText('Chosen on')
+  await expect(panel).not.toContainText('nothing that identifies you is kept')
 })
 
 test('The other account on a shared device inherits nothing', async ({ page, world }) => {

@@ -44,6 +44,12 @@ const assumptions = [
   ],
   ['and calls nobody back', /\bc\._renderCallbacks\.length/g, '0'],
   [
+    'nobody looks at one',
+    /\bc\.(?:props|state|context|constructor|render|_vnode|_parentDom|_globalContext) = [^;]*;/g,
+    ';',
+  ],
+  ['to draw it is to call it', /\bc\.render\([^;]*;/g, 'newType(newProps);'],
+  [
     'they have nothing but what they return',
     new RegExp(`\\b\\w+\\.(?:${neverThere})\\b(?!\\s*=[^=])`, 'g'),
     'undefined',
@@ -54,6 +60,9 @@ const assumptions = [
   ['nobody handles what is thrown', /for \(; \(vnode = vnode\._parent\); \) \{[\s\S]*?\n\t\}\n/g, ''],
   ['nobody waits for it', /e && e\.then/g, 'false'],
   ['text is no HTML', /i == 'dangerouslySetInnerHTML'/g, 'false'],
+  ['a style is text', /typeof value == 'string'/g, 'true'],
+  ['nobody listens before an element', /useCapture = name[^;]*;/g, ';'],
+  ['what is a property can be set as one', /(?:name != '\w+' &&\s*)+|name == 'popover' && value == true \? '' :/g, ''],
   ['no input is set but at first', /\bi == '(?:value|checked)'/g, 'false'],
   ['no element has contents of its own', /(?:\b\w+\.)?nodeType == (?:8|'\w+')/g, 'false'],
 ]

@@ -46,7 +46,8 @@ export const App = (view: View & Handlers) => {
           onDecide={(action, event, switches) => onDecide('preferences', action, event, switches)}
         />
       )}
-      <p role="status" class={status && !asking ? 'corner card' : 'quiet'}>
+      {/* Always in its place, so that nothing is shifted when it comes to be seen. */}
+      <p role="status" class={`corner card ${status && !asking ? '' : 'quiet'}`}>
         {status}
       </p>
     </>

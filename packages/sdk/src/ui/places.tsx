@@ -29,12 +29,10 @@ export function createPlaces(onAllow: (category: string, event: Event) => void):
     made.lang = language
     made.dir = dir
     // Of what is inside: on the host itself `all: initial` would undo it.
-    const size = {
-      width: `${element.offsetWidth || element.width || unknown.width}px`,
-      height: `${element.offsetHeight || element.height || unknown.height}px`,
-    }
+    const width = element.offsetWidth || element.width || unknown.width
+    const height = element.offsetHeight || element.height || unknown.height
     render(
-      <section class="card" part="held" aria-label={category.title} style={size}>
+      <section class="card" part="held" aria-label={category.title} style={`width:${width}px;height:${height}px`}>
         <p>{words.heldText.replace('{category}', category.title)}</p>
         <button type="button" part="button" onClick={(event) => onAllow(category.id, event)}>
           {words.heldAllow}

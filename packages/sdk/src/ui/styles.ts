@@ -94,7 +94,7 @@ dialog { width: 640px; max-width: calc(100% - 24px); max-height: calc(100% - 24p
 dialog:not([open]) { display: none; }
 @media (min-width: 600px) { dialog .actions { position: sticky; bottom: -20px; background: var(--paper); margin: 0 -20px -20px; padding: 16px 20px; border-top: var(--edge); } }
 ::backdrop { background: #0008; }
-.quiet { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+.quiet { clip-path: inset(50%); }
 @media print { :host { display: none !important; } }
 `
 

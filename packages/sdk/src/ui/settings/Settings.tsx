@@ -1,4 +1,5 @@
 /** The account page's panel: what was chosen, when and under which words; what may be changed, and the way out in one click. */
+import type { ComponentChildren } from 'preact'
 import type { Notice, RecordedDecision } from '../../wire.js'
 import { ChoicesForm, type OnDecide } from '../Choices.js'
 
@@ -12,6 +13,8 @@ export interface SettingsView {
   /** Null where there is no record to refer to, or where the browser can't derive it. */
   readonly subject: string | null
   readonly hasRecord: boolean
+  /** Nobody signed in chose, so that the account's records don't tell either. */
+  readonly isNobody: boolean
   /** The browser's opt-out signal is what denies. */
   readonly isSignalled: boolean
   /** A choice has not reached the server. */
@@ -47,11 +50,17 @@ export const Settings = (view: SettingsView & SettingsHandlers) => {
     withdraw: words.didWithdraw,
     link: words.didLink,
   }
-  const row = (name: string, value: unknown) => (
+  const row = (name: string, value: ComponentChildren, more?: ComponentChildren) => (
     <div class="row">
       <span>{name}</span>
-      <span>{value as string}</span>
+      {value}
+      {more}
     </div>
+  )
+  const plain = (text: string, onClick: () => void) => (
+    <button type="button" part="button" class="plain" onClick={onClick}>
+      {text}
+    </button>
   )
   return (
     <section class="card" part="settings" aria-labelledby="heading">
@@ -65,23 +74,11 @@ export const Settings = (view: SettingsView & SettingsHandlers) => {
       ) : (
         <p>{words.undecided}</p>
       )}
-      {subject && (
-        <div class="row">
-          <span>{words.consentId}</span>
-          <code dir="ltr">{subject}</code>
-          <button type="button" part="button" class="plain" onClick={view.onCopy}>
-            {words.copy}
-          </button>
-        </div>
-      )}
-      {decided && !view.hasRecord && <p>{words.noRecord}</p>}
+      {subject && row(words.consentId, <code dir="ltr">{subject}</code>, plain(words.copy, view.onCopy))}
+      {decided && !view.hasRecord && view.isNobody && <p>{words.noRecord}</p>}
       {view.isWaiting && <p>{words.waiting}</p>}
       <ChoicesForm key={granted.join()} notice={notice} granted={granted} onDecide={view.onDecide} />
-      {granted[0] && (
-        <button type="button" part="button" class="plain" onClick={view.onWithdraw}>
-          {words.withdraw}
-        </button>
-      )}
+      {granted[0] && plain(words.withdraw, view.onWithdraw)}
       {view.hasRecord && (
         <details onToggle={view.onRecall}>
           <summary>{words.history}</summary>
@@ -93,9 +90,7 @@ export const Settings = (view: SettingsView & SettingsHandlers) => {
                   {categories.map((one) =>
                     one.id in choices ? `; ${one.title}: ${choices[one.id] ? words.granted : words.denied}` : '',
                   )}{' '}
-                  <button type="button" part="button" class="plain" onClick={() => view.onReceipt(id)}>
-                    {words.receipt}
-                  </button>
+                  {plain(words.receipt, () => view.onReceipt(id))}
                 </li>
               ))}
             </ol>

@@ -2,6 +2,7 @@
 import { render } from 'preact'
 import { encodeBytes } from '../../decide/decide.js'
 import { openPending } from '../../decide/pending.js'
+import { attempt } from '../../loader/attempt.js'
 import { credentialsFor, type Page } from '../../loader/start.js'
 import type { Action, Choices, Notice, StateAnswer } from '../../wire.js'
 import { quiet } from '../mount.js'
@@ -18,9 +19,10 @@ export async function deriveSubject(
   subtle: SubtleCrypto | undefined,
 ): Promise<string | null> {
   if (!subtle) return null
-  const bytes = Uint8Array.from(atob(secret.replace(/-/g, '+').replace(/_/g, '/')), (char) => char.charCodeAt(0))
-  const label = new TextEncoder().encode(`avow/subject/v1${site}\0`)
-  return encodeBytes(new Uint8Array(await subtle.digest('SHA-256', Uint8Array.of(...label, ...bytes))))
+  // A site's name has Latin letters, digits and hyphens: a byte each, as what `atob` gives.
+  const text = `avow/subject/v1${site}\0${atob(secret.replace(/-/g, '+').replace(/_/g, '/'))}`
+  const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0))
+  return encodeBytes(new Uint8Array(await subtle.digest('SHA-256', bytes)))
 }
 
 /** Puts the panel into an element of the page, where a tag in its markup would not do. */
@@ -77,6 +79,7 @@ export function create(page: Page): undefined {
           ? Math.min(known.lastActive + site.inactivityDays * dayMs, known.decidedAt + site.maxAgeDays * dayMs)
           : 0,
         hasRecord: !!known?.secret,
+        isNobody: !page.token && !attempt(() => localStorage.getItem(`${page.prefix}account`), true),
         isWaiting: !!pending.list()[0],
         isSignalled: consent.signal && !granted[0],
         onDecide: async (action: Action, event: Event, switches?: Choices) =>
@@ -90,7 +93,7 @@ export function create(page: Page): undefined {
           }),
         onReceipt: (id: string) => quiet(ask(`receipts/${id}?site=${site.site}`).then((answer) => save(id, answer))),
       }
-      render(<Settings {...view} />, root)
+      render(Settings(view), root)
     }
 
     function say(text: string): void {
