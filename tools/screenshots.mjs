@@ -2,11 +2,11 @@
  * Pictures of all that Avow shows, to be looked at by a person: `node tools/screenshots.mjs FOLDER [--width 320] [--lang de]
  * [--mode dark] [--state banner] [--layout bar]`, after a build; each of the five may stand more than once. They are taken of the
  * demo's gallery, in the Chromium of the browser stories. Beside each picture goes one sheet for each mode and state, on which
- * all its pictures are.
+ * all its pictures are. `--readme` takes the three that the README shows instead, small: `node tools/screenshots.mjs docs/images --readme`.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +17,7 @@ import { findChromium } from './chromium.mjs'
 
 const many = { type: 'string', multiple: true }
 const { values, positionals } = parseArgs({
-  options: { width: many, lang: many, mode: many, state: many, layout: many },
+  options: { width: many, lang: many, mode: many, state: many, layout: many, readme: { type: 'boolean' } },
   allowPositionals: true,
 })
 const [folder] = positionals
@@ -96,22 +96,47 @@ async function lay(page, name, pictures) {
   await page.screenshot({ path: join(out, `sheet-${name}.png`), fullPage: true })
 }
 
+/** What the README shows: name, size of the window, view, and how many of its details are open. */
+const forReadme = [
+  ['banner', [390, 700], { state: 'banner', theme: 'dark' }],
+  ['preferences', [720, 800], { state: 'preferences', theme: 'light' }],
+  ['settings', [720, 720], { state: 'granted', theme: 'light' }],
+]
+
+async function takeForReadme(page, url) {
+  const session = await page.context().newCDPSession(page)
+  for (const [name, [width, height], view] of forReadme) {
+    await page.setViewportSize({ width, height })
+    await page.goto(`${url}/gallery/view?${new URLSearchParams({ ...view, layout: 'box', lang: 'en' })}`)
+    await page
+      .locator(view.state === 'granted' ? 'avow-settings section' : 'avow-notice :is(section, dialog)')
+      .first()
+      .waitFor()
+    // What was opened by a script has the focus as if by a key.
+    await page.mouse.click(5, 5)
+    const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality: 70 })
+    writeFileSync(join(out, `${name}.webp`), Buffer.from(data, 'base64'))
+  }
+}
+
 const browser = await chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox'] })
 try {
   const url = await addressOfDemo()
   const page = await browser.newPage({ locale: 'en-GB' })
   // Not where the gallery's own policy holds.
   const table = await browser.newPage()
-  for (const mode of values.mode ?? ['light', 'dark', 'forced']) {
-    for (const state of values.state ?? Object.keys(states)) {
-      for (const layout of layouts) {
-        const pictures = []
-        for (const width of widths)
-          for (const lang of languages) pictures.push(await take(page, url, { state, mode, lang, layout, width }))
-        await lay(table, [state, mode, ...(layout === 'box' ? [] : [layout])].join('-'), pictures)
+  if (values.readme) await takeForReadme(page, url)
+  else
+    for (const mode of values.mode ?? ['light', 'dark', 'forced']) {
+      for (const state of values.state ?? Object.keys(states)) {
+        for (const layout of layouts) {
+          const pictures = []
+          for (const width of widths)
+            for (const lang of languages) pictures.push(await take(page, url, { state, mode, lang, layout, width }))
+          await lay(table, [state, mode, ...(layout === 'box' ? [] : [layout])].join('-'), pictures)
+        }
       }
     }
-  }
 } finally {
   await browser.close()
   if (demo.exitCode === null) {
