@@ -471,7 +471,7 @@ for (const layout of ['box', 'bar'] as const) {
         // What was lent goes back.
         await rejectAll(page).click()
         await expect(banner(page)).toHaveCount(0)
-        expect(await page.evaluate(() => document.documentElement.style.marginBottom)).toBe('')
+        await expect.poll(() => page.evaluate(() => document.documentElement.style.marginBottom)).toBe('')
         await page.context().clearCookies()
       }
     }

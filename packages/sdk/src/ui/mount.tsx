@@ -65,6 +65,9 @@ export function create(page: Page): Ui {
     if (covers) (focused as Element).scrollIntoView({ block: 'nearest' })
   }
 
+  /** Tells once it is laid out, so that measuring it costs nothing; and when it is gone. */
+  const sizes = new ResizeObserver(() => makeWay())
+
   function draw(): void {
     if (!notice) return
     if (!host) {
@@ -92,8 +95,9 @@ export function create(page: Page): Ui {
       onPreferences,
     }
     const focused = document.activeElement === host
-    render(<App {...view} />, root)
-    makeWay()
+    render(App(view), root)
+    const banner = root.querySelector('section')
+    if (banner) sizes.observe(banner)
     // What had the focus is gone: it goes back to where it came from.
     if (focused && document.activeElement !== host && focusBack instanceof HTMLElement) focusBack.focus()
   }
