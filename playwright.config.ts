@@ -1,8 +1,10 @@
 /** The browser stories: the built demo, in the Chromium that is there, two at a time. */
 import { defineConfig } from '@playwright/test'
+import type { EngineOptions } from './e2e/engines/engine-test.js'
 import { browserArgs } from './e2e/support/ground.js'
-import type { WorldOptions } from './e2e/support/world-test.js'
+import type { WorldOptions } from './e2e/support/ground-test.js'
 import { findChromium } from './tools/chromium.mjs'
+import { findEngines } from './tools/engines.mjs'
 
 /** The demo's own stories; all others are told on pages of their own, see `e2e/support/world-test.ts`. */
 const demoStories = [
@@ -16,7 +18,9 @@ const demoStories = [
   'strict-csp',
 ].map((name) => `**/${name}.spec.ts`)
 
-export default defineConfig<WorldOptions>({
+const engineStories = '**/engines/*.spec.ts'
+
+export default defineConfig<WorldOptions, EngineOptions>({
   testDir: 'e2e',
   outputDir: 'test-results',
   // The browser itself now and then hangs on a busy machine, as in closing a context. The second try is for that, and is
@@ -27,9 +31,11 @@ export default defineConfig<WorldOptions>({
   expect: { timeout: 10_000 },
   reporter: 'list',
   projects: [
-    { name: 'stories' },
+    { name: 'stories', testIgnore: engineStories },
     // Once more where the host's libraries redefine what scripts rely on.
-    { name: 'hostile', testIgnore: demoStories, use: { hostile: true } },
+    { name: 'hostile', testIgnore: [...demoStories, engineStories], use: { hostile: true } },
+    // In each engine of this machine, by drivers of their own.
+    ...findEngines().map((engine) => ({ name: engine.name, testMatch: engineStories, use: { engine } })),
   ],
   forbidOnly: Boolean(process.env.CI),
   use: {

@@ -1,6 +1,6 @@
 /**
- * `npm test`: types, lint, build, unit tests, crashes, packages, size budgets, browser stories, in this order, and one
- * closing line.
+ * `npm test`: types, lint, build, unit tests, crashes, packages, size budgets, browser stories in Chromium and
+ * then in each engine, in this order, and one closing line.
  *
  * A failed step doesn't stop the others, so that one run tells all there is to mend; only what needs the build is not
  * run without it, and then says so and counts as failed. Nothing is skipped in silence.
@@ -37,6 +37,7 @@ const readers = {
 
 const vitestReport = join(reports, 'vitest.json')
 const soakReport = join(reports, 'soak.json')
+const enginesReport = join(reports, 'engines.json')
 const packagesReport = join(reports, 'packages.json')
 
 function browserStories(name, project) {
@@ -98,6 +99,14 @@ const steps = [
   browserStories('browser stories', 'stories'),
   // Once more where the host's own scripts redefine what ours could lean on.
   browserStories('browser stories in hostile pages', 'hostile'),
+  // In every engine that is here; it says which these were, and which are not here.
+  {
+    name: 'banner, dialog and settings in each engine',
+    needsBuild: true,
+    run: [join(root, 'tools/engines.mjs')],
+    report: { file: enginesReport, read: readers.playwright },
+    env: { PLAYWRIGHT_JSON_OUTPUT_FILE: enginesReport },
+  },
 ]
 
 function count(step, status) {

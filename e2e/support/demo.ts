@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './free-port.js'
 
 const program = fileURLToPath(new URL('../../demo/dist/main.js', import.meta.url))
 
@@ -28,17 +28,6 @@ export interface Demo extends DemoFacts {
   readonly data: string
   /** Ends the process with the signal, waits until it is gone and says its exit code. The data stays. */
   readonly end: (signal: 'SIGTERM' | 'SIGKILL') => Promise<number | null>
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('a listening socket has a port')
-  return address.port
 }
 
 async function isHealthy(facts: DemoFacts): Promise<boolean> {

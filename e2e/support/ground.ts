@@ -20,6 +20,8 @@ export const hostNames = [
   'consent.example.co.uk',
   'www.example.co.uk',
   'a.b.example.co.uk',
+  // For engines that can't be told where a name is.
+  'localhost',
 ] as const
 
 /** For the browser: the names above are this machine's, and the stories' certificate is good. */

@@ -25,48 +25,19 @@
  *   that arrived, a page that loaded.
  * - The project `hostile` runs these stories once more in pages that redefine what scripts rely on.
  */
-import { type BrowserContext, test as base, expect, type Page } from '@playwright/test'
+import { type BrowserContext, expect, type Page } from '@playwright/test'
 import { routeOf } from './faults.js'
-import { type Ground, openGround } from './ground.js'
+import { test as base } from './ground-test.js'
 import { isDeclared } from './site-policy.js'
 import { closeWitness, createWitness, type Witness } from './witness.js'
-import { World } from './world.js'
 
 export { acceptAll, decisionCookie, rejectAll } from './visitor.js'
 export { expect }
 
-export interface WorldOptions {
-  /** Whether the host's pages redefine what scripts rely on. */
-  hostile: boolean
-}
-
-interface Fixtures extends WorldOptions {
-  world: World
-  witness: Witness
-}
-
 /** The browser's words for what a story did to a route; whose fault it is, the story knows. */
 const isFailedLoad = /^(Failed to load resource|Access to (fetch|script|XMLHttpRequest))/
 
-export const test = base.extend<Fixtures, { ground: Ground }>({
-  ground: [
-    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures it must hand in from this pattern.
-    async ({}, use) => {
-      const ground = await openGround()
-      await use(ground)
-      await ground.close()
-    },
-    { scope: 'worker' },
-  ],
-
-  hostile: [false, { option: true }],
-
-  world: async ({ ground, hostile }, use) => {
-    const world = new World(ground, hostile)
-    await use(world)
-    await world.close()
-  },
-
+export const test = base.extend<{ witness: Witness }>({
   witness: [
     async ({ context, world }, use) => {
       const isOwnDoing = (text: string, url: string) => {

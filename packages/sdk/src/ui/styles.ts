@@ -16,7 +16,7 @@ const base = `
   --paper: var(--avow-paper, Canvas);
   --edge: 1px solid #8888;
 }
-* { box-sizing: border-box; overflow-wrap: anywhere; }
+* { box-sizing: border-box; }
 h2, h3, p, dl, dd { margin: 0; }
 h2 { font-size: 1.2em; }
 h3 { font-size: 1em; }
@@ -26,7 +26,7 @@ button {
   font-weight: 600;
   line-height: 1.25;
   min-height: 44px;
-  padding: 8px 12px;
+  padding: 8px 16px;
   border: 1px solid var(--avow-button, var(--ink));
   border-radius: var(--avow-button-radius, 10px);
   background: var(--avow-button, var(--ink));
@@ -38,9 +38,9 @@ button, label, summary { cursor: pointer; }
 .card { background: var(--paper); color: var(--ink); border: var(--edge); border-radius: var(--avow-radius, 16px); padding: clamp(12px, 5vw, 20px); }
 section, dialog, .choices, .category { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; }
 .row { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 8px 16px; }
-h2, h3 { flex: 1 8rem; max-width: 100%; }
+h2, h3 { flex: 1; max-width: 100%; }
 .row > button { margin-inline-start: auto; }
-.actions { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(7em, 100%), 1fr)); gap: 10px; }
+.actions { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(7em, 100%), 1fr)); gap: 10px; overflow-wrap: anywhere; }
 .actions > * { padding: 8px; }
 .actions > .plain { grid-column: 1 / -1; }
 .category { border: var(--edge); border-radius: 12px; padding: 16px; }
