@@ -95,14 +95,19 @@ export function statistics(
   by: readonly Dimension[],
 ): Period[] {
   const periods = new Map<number, Map<string, Tally>>()
-  for (const { day, facet: text, count } of counts) {
+  // A year has a row for each facet and day, and only some hundred facets.
+  const known = new Map<string, { kind: keyof Tally | null; of: string }>()
+  const read = (text: string) => {
     const facet = parseFacet(text)
-    const kind = kindOf(facet)
+    return { kind: kindOf(facet), of: JSON.stringify(by.map((dimension) => facet[dimension])) }
+  }
+  for (const { day, facet, count } of counts) {
+    const { kind, of } = known.get(facet) ?? read(facet)
+    known.set(facet, { kind, of })
     if (kind === null) continue
     const start = periodOf(day, interval)
     const cells = periods.get(start) ?? new Map<string, Tally>()
     periods.set(start, cells)
-    const of = JSON.stringify(by.map((dimension) => facet[dimension]))
     cells.set(of, sum(cells.get(of) ?? NONE, { ...NONE, [kind]: count }))
   }
   return [...periods]
