@@ -12,6 +12,7 @@ import { Ledger } from '../../packages/server/dist/ledger/ledger.js'
 import { createSigner } from '../../packages/server/dist/ledger/signer.js'
 import { openBlinder } from '../../packages/server/dist/vault/blind.js'
 import { createKeyring } from '../../packages/server/dist/vault/keyring.js'
+import { openVault } from '../../packages/server/dist/vault/vault.js'
 
 const BATCH = 1024
 
@@ -58,6 +59,7 @@ function uuidv7(now, count) {
  */
 export async function fill({ storage, folder, site, keys, seed, records, people, from, to, documents, tell }) {
   const keyring = createKeyring(keys)
+  await openVault(storage, keyring)
   const blind = await openBlinder(storage, site, keyring)
   const { origin, log: store } = await storage.openLog(site, null)
   let now = from
