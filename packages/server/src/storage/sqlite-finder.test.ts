@@ -39,7 +39,9 @@ function blind(n: number): Buffer {
 test.each([1, 2, 3, 4])('finds what a search through all rows finds, whatever happened before (%i)', async (seed) => {
   const vault = await openVault()
   const pick = numbers(seed)
-  const add = vault.prepare("INSERT INTO vault VALUES ('a', ?, ?, x'', ?, x'', NULL, ?)")
+  const add = vault.prepare(
+    "INSERT INTO vault (site_id, idx, key, fingerprint, subject, secrets, erased, account) VALUES ('a', ?, ?, x'', ?, x'', NULL, ?)",
+  )
   const drop = vault.prepare("DELETE FROM vault WHERE site_id = 'a' AND idx = ?")
   const unlink = vault.prepare("UPDATE vault SET subject = NULL, account = NULL WHERE site_id = 'a' AND idx = ?")
   let finder = new Finder(vault, 'a', 40)
@@ -108,7 +110,9 @@ test.each([1, 2, 3, 4])('finds what a search through all rows finds, whatever ha
 
 test('moves no more into the index at once than twice what comes, and then keeps to its limit', async () => {
   const vault = await openVault()
-  const add = vault.prepare("INSERT INTO vault VALUES ('a', ?, ?, x'', NULL, x'', NULL, NULL)")
+  const add = vault.prepare(
+    "INSERT INTO vault (site_id, idx, key, fingerprint, subject, secrets, erased, account) VALUES ('a', ?, ?, x'', NULL, x'', NULL, NULL)",
+  )
   const moved = vault.prepare('SELECT count(*) FROM found').pluck()
   for (let i = 0; i < 5000; i++) add.run(i, blind(i))
   const finder = new Finder(vault, 'a', 1000)
@@ -128,7 +132,9 @@ test('moves no more into the index at once than twice what comes, and then keeps
 
 test('a start reads only what may not be in the index yet', async () => {
   const vault = await openVault()
-  const add = vault.prepare("INSERT INTO vault VALUES ('a', ?, ?, x'', NULL, x'', NULL, NULL)")
+  const add = vault.prepare(
+    "INSERT INTO vault (site_id, idx, key, fingerprint, subject, secrets, erased, account) VALUES ('a', ?, ?, x'', NULL, x'', NULL, NULL)",
+  )
   const finder = new Finder(vault, 'a', 100)
   for (let i = 0; i < 5000; i++) {
     finder.add(i, [{ key: blind(i), subject: null, account: null }])

@@ -280,7 +280,7 @@ describe('one record', () => {
     })
     broken = true
     const sent = submission()
-    expect((await post(sent)).status).toBe(500)
+    expect((await post(sent)).status).toBe(503)
     const refused = await audit(`/records/${sent.id}`)
     expect([refused.status, (await refused.json()).code]).toEqual([503, 'unavailable'])
     expect((await (await audit('/records')).json()).records).toEqual([])
