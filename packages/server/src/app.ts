@@ -89,7 +89,7 @@ export function createApp(parts: AppParts): App {
     consentRoutes(app, sites, carry, now)
     activityRoutes(app, sites, carry, now)
     stateRoutes(app, sites, now)
-    receiptRoutes(app, sites, now)
+    receiptRoutes(app, sites, parts.publicUrl, now)
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
     auditRoutes(app, sites, door, now)

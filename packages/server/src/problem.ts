@@ -25,6 +25,7 @@ export const PROBLEMS = {
   forbidden: [403, 'Who asks lacks the scope that this needs'],
   'wrong-site': [403, 'Who asks may not do so for this site'],
   'not-found': [404, 'There is nothing here'],
+  'not-acceptable': [406, 'What is here has no such form'],
   'rate-limited': [429, 'Too many requests from this address'],
   unavailable: [503, 'The records cannot be written or read right now'],
   internal: [500, 'Something is wrong on the server'],

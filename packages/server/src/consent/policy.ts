@@ -24,6 +24,8 @@ const category = z.strictObject({
   recipients: z.array(text),
   retention: text,
   region: text,
+  /** Which of it is sensitive, by the kinds the law has (GDPR art. 9); left out for none. */
+  sensitive: z.array(text).optional(),
   texts: z.record(language, z.strictObject({ title: text, description: text })),
 })
 
@@ -51,6 +53,8 @@ export const policySchema = z.strictObject({
     email: z.email(),
     country: z.string().length(2),
     phone: text.optional(),
+    /** Whom to ask there; the controller, if left out. */
+    contact: text.optional(),
   }),
   policyUrl: text,
   withdrawalUrl: text,

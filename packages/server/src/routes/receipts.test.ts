@@ -149,8 +149,8 @@ describe('a receipt that is asked for once more', () => {
     const { avow } = await testWorld()
     const { paths } = await (await avow.app.request('/openapi.json')).json()
     const { get } = paths['/v1/receipts/{id}']
-    expect(Object.keys(get.responses['200'].content)).toEqual(['text/plain'])
-    expect(Object.keys(get.responses)).toEqual(['200', '401', '403', '404', '422', '429', '503'])
+    expect(Object.keys(get.responses['200'].content)).toEqual(['text/plain', 'application/ld+json', 'application/json'])
+    expect(Object.keys(get.responses)).toEqual(['200', '401', '403', '404', '406', '422', '429', '503'])
   })
 })
 
@@ -209,4 +209,60 @@ test('the receipt of a record in an earlier epoch is of that epoch’s log', asy
   const receipt = await (await world.receipt(id, secret)).text()
   expect(receipt).toBe(answer.receipt)
   expect(verifyProofFile(receipt, first.avow.vkey(SITE)).origin).toBe(origin)
+})
+
+describe('by Accept a receipt is', () => {
+  const accept = (type: string) => ({ accept: type })
+
+  test.each(['*/*', 'text/plain', 'text/html,*/*;q=0.8', 'image/png', 'application/ld+json;q=0.2, text/plain'])(
+    'the proof, for %s',
+    async (type) => {
+      const world = await testWorld()
+      const { id, secret, answer } = await record(world)
+      expect(await (await world.receipt(id, secret, accept(type))).text()).toBe(answer.receipt)
+    },
+  )
+
+  test('JSON-LD after ISO/IEC TS 27560', async () => {
+    const world = await testWorld()
+    const { id, secret } = await record(world)
+    const response = await world.receipt(id, secret, accept('application/ld+json'))
+    expect(response.headers.get('content-type')).toBe('application/ld+json')
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(await response.json()).toMatchObject({
+      '@type': 'dpv:ConsentRecord',
+      'dct:identifier': id,
+      'dpv:hasConsentStatus': [{ '@type': 'dpv:ConsentGiven' }],
+      'dpv:hasConsentControl': { 'dpv:isExercisedAt': 'https://shop.example/account' },
+    })
+  })
+
+  test('a Kantara Consent Receipt, which there is of what was granted alone', async () => {
+    const world = await testWorld()
+    const { id, secret } = await record(world)
+    const response = await world.receipt(id, secret, accept('application/json'))
+    expect(response.headers.get('content-type')).toBe('application/json')
+    expect(await response.json()).toMatchObject({ version: 'KI-CR-v1.1.0', consentReceiptID: id })
+    const denial = await record(world, undefined, { action: 'reject-all', choices: { analytics: false } })
+    await expectProblem(
+      await world.receipt(denial.id, denial.secret, accept('application/json')),
+      406,
+      'not-acceptable',
+    )
+  })
+
+  test('nobody else’s in any form', async () => {
+    const world = await testWorld()
+    const { id } = await record(world)
+    const { secret } = world.submission()
+    for (const type of ['application/ld+json', 'application/json'])
+      await expectProblem(await world.receipt(id, secret as string, accept(type)), 404, 'not-found')
+  })
+
+  test('in the words of a standard, without the account, which they have no place for', async () => {
+    const world = await testWorld()
+    const { id, secret } = await record(world, 'ann@shop.example')
+    for (const type of ['application/ld+json', 'application/json'])
+      expect(await (await world.receipt(id, secret, accept(type))).text()).not.toContain('ann@')
+  })
 })
