@@ -1,12 +1,7 @@
 /** Evidence bundles: a true one verifies, and whatever is changed in one, by whoever holds it, is found. */
 import { expect, test } from 'vitest'
-import { encodeBase64url } from '../ledger/base64.js'
-import { formatCheckpoint } from '../ledger/checkpoint.js'
-import { jcs } from '../ledger/entry.js'
-import { createSigner, generateSeed } from '../ledger/signer.js'
-import { sha256 } from '../merkle/hash.js'
 import { VerificationError, verifyBundle } from './bundle.js'
-import { origin, policyHash, signer, subject, testBundle } from './test-bundle.js'
+import { origin, signer, subject, testBundle } from './test-bundle.js'
 
 // A bundle is unknown JSON, and each case spoils it somewhere else
 type Loose = any
@@ -52,131 +47,7 @@ test('records come out in the order of the log, however the bundle lists them', 
   expect(verifyBundle(bundle, signer.vkey).records.map(({ index }) => index)).toEqual([2, 4])
 })
 
-const other = createSigner(origin, generateSeed())
 const hash32 = 'A'.repeat(43)
-
-const spoilt: [string, (bundle: Loose) => void, string | RegExp][] = [
-  [
-    'the answer is turned round',
-    (b) => (b.records[0].evidence.choices.analytics = false),
-    'record 2: evidence is not what',
-  ],
-  [
-    'the time is moved',
-    (b) => (b.records[0].evidence.recordedAt = '2026-04-01T10:00:00.000Z'),
-    'record 2: evidence is not what',
-  ],
-  ['a field is added to the evidence', (b) => (b.records[0].evidence.extra = 1), 'evidence is not what'],
-  ['a field is taken from the evidence', (b) => delete b.records[0].evidence.gpc, 'evidence is not what'],
-  ['the submission is renamed', (b) => (b.records[1].identity.id = 'x'), 'record 4: identity is not what'],
-  [
-    'the parts of two records are swapped',
-    (b) => ([b.records[0].evidence, b.records[1].evidence] = [b.records[1].evidence, b.records[0].evidence]),
-    'evidence is not what',
-  ],
-  [
-    'the identity is given for the evidence',
-    (b) => (b.records[0].evidence = b.records[0].identity),
-    'evidence is not what',
-  ],
-  ['a secret is another', (b) => (b.records[0].secrets.evidence = hash32), 'evidence is not what'],
-  ['a secret is too short', (b) => (b.records[0].secrets.evidence = 'AAAA'), 'is not 32 bytes'],
-  [
-    'a secret is too long',
-    (b) => (b.records[0].secrets.evidence = encodeBase64url(new Uint8Array(33))),
-    'is not 32 bytes',
-  ],
-  ['a secret is missing', (b) => (b.records[0].secrets.evidence = null), 'evidence comes without its secret'],
-  [
-    'the evidence is missing but not its secret',
-    (b) => (b.records[0].evidence = null),
-    'evidence comes without its secret',
-  ],
-  ['a part is half a surrogate pair', (b) => (b.records[0].evidence.site = '\ud800'), 'has no canonical form'],
-  [
-    'an entry is respelled',
-    (b) => (b.records[0].entry = b.records[0].entry.replace(',', ', ')),
-    'not in its canonical form',
-  ],
-  ['an entry is another', (b) => (b.records[0].entry = b.records[1].entry), 'record 2: evidence is not what'],
-  [
-    'an entry is a policy',
-    (b) => (b.records[0].entry = `{"hash":"${policyHash}","type":"policy","v":1,"version":"2026-04"}`),
-    'is not a consent',
-  ],
-  ['a record is at another index', (b) => (b.records[0].index = 3), 'record 3: entry is not at index 3'],
-  ['a record is past the log', (b) => (b.records[0].index = 6), 'index 6 is not in a log of size 6'],
-  ['a record is there twice', (b) => (b.records[1] = b.records[0]), 'record 2 is there twice'],
-  ['a proof has a hash less', (b) => b.records[0].proof.pop(), 'record 2: inclusion proof of index 2 is too short'],
-  ['a proof has a hash more', (b) => b.records[0].proof.push(b.records[0].proof[0]), 'is too long'],
-  ['a proof is of another record', (b) => (b.records[0].proof = b.records[1].proof), /record 2: /],
-  ['a hash in a proof is short', (b) => (b.records[0].proof[0] = 'AAAA'), 'is not 32 bytes'],
-  ['a hash in a proof is not base64', (b) => (b.records[0].proof[0] = '!'), 'is not base64'],
-  ['the subject is another', (b) => (b.subject = 'ben'), 'record 2 is about another subject'],
-  [
-    'the checkpoint is signed by another key of the same name',
-    (b) => (b.checkpoint = other.sign(b.checkpoint.slice(0, b.checkpoint.indexOf('\n\n') + 1))),
-    'not signed by the key given',
-  ],
-  ['the checkpoint is altered', (b) => (b.checkpoint = b.checkpoint.replace('\n6\n', '\n7\n')), 'is false'],
-  [
-    'the checkpoint is of another tree',
-    (b) => (b.checkpoint = signer.sign(formatCheckpoint({ origin, size: 6, root: new Uint8Array(32) }))),
-    /entry is not at index/,
-  ],
-  [
-    'the checkpoint is of another origin',
-    (b) => (b.checkpoint = signer.sign(formatCheckpoint({ origin: 'x', size: 6, root: new Uint8Array(32) }))),
-    'is from x',
-  ],
-  [
-    'the checkpoint has no signature',
-    (b) => (b.checkpoint = b.checkpoint.slice(0, b.checkpoint.indexOf('\n\n') + 1)),
-    'no signatures',
-  ],
-  ['the key inside is another', (b) => (b.vkey = other.vkey), 'names another key'],
-  ['the policy is reworded', (b) => (b.policies[0].document.name = 'Other'), 'policy 2026-04 is not the document'],
-  [
-    'the policy is reworded and rehashed',
-    (b) => {
-      b.policies[0].document.name = 'Other'
-      b.policies[0].hash = encodeBase64url(sha256(jcs(b.policies[0].document)))
-    },
-    'policy 2026-04: entry is not at index 0',
-  ],
-  ['the policy has another label', (b) => (b.policies[0].version = '2026-05'), 'is of another version'],
-  ['the policy is at another index', (b) => (b.policies[0].index = 1), 'policy 2026-04: entry is not at index 1'],
-  ['the policy is left out', (b) => (b.policies = []), 'record 2: policy 2026-04 is cited, but not in the bundle'],
-  ['the notice is reworded', (b) => (b.notices[0].document.text = 'Other'), 'notice in en is not the document'],
-  ['the notice is in another language', (b) => (b.notices[0].language = 'de'), 'is in another language'],
-  ['the notice names another hash', (b) => (b.notices[0].document.hash = hash32), 'states another hash'],
-  ['the notice is without its hash', (b) => delete b.notices[0].document.hash, 'states another hash'],
-  ['the notice is left out', (b) => (b.notices = []), 'record 2: notice in en is cited, but not in the bundle'],
-  ['the format is another', (b) => (b.format = 'avow-evidence@v2'), 'not an evidence bundle of version 1'],
-  ['the time of the bundle is no time', (b) => (b.asOf = 'yesterday'), 'is not a time'],
-  [
-    'a record that was not erased is stripped',
-    (b) => {
-      b.records[0].evidence = null
-      b.records[0].secrets.evidence = null
-    },
-    'record 2: evidence is missing, and no tombstone says why',
-  ],
-  [
-    'a record that was not unlinked is stripped',
-    (b) => {
-      b.records[0].identity = null
-      b.records[0].secrets.identity = null
-    },
-    'record 2: identity is missing, and no tombstone says why',
-  ],
-]
-
-test.each(spoilt)('a bundle is refused where %s', (_, spoil, words) => {
-  const { bundle } = testBundle()
-  spoil(bundle)
-  refused(bundle, words)
-})
 
 test('a field that nobody knows is refused, wherever it is', () => {
   const places: ((b: Loose) => Loose)[] = [
