@@ -11,6 +11,7 @@ const demoStories = [
   'audit',
   'change-of-mind',
   'crash',
+  'evidence-page',
   'first-visit',
   'gallery',
   'panels',

@@ -245,6 +245,13 @@ export const builds = {
     plugins: [stripWithTypes('packages/server/src', 'packages/server/dist'), onlyThese],
   },
 
+  // Whoever opens an evidence page, from a file and without a network: the server puts it into the page.
+  evidence: {
+    input: 'packages/server/src/verify/page/script.ts',
+    output: { file: 'packages/server/dist/evidence-page.js', format: 'iife' },
+    plugins: [webHash, nodeResolve({ browser: true }), strip(['packages/server/src'], 'ES2020'), minify()],
+  },
+
   // Node: `npm start`.
   demo: {
     input: 'demo/src/main.ts',

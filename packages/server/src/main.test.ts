@@ -32,6 +32,7 @@ const open = (folder: string, more: Partial<AvowOptions> = {}) =>
       settings: ['settings.js', ''],
       account: ['account.js', ''],
       pinned: ['pinned.js', ''],
+      evidence: () => '',
     },
     ...more,
   })

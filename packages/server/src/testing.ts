@@ -75,6 +75,7 @@ const scripts = {
   settings: ['avow-settings.def456.js', 'export const settings = 1'],
   account: ['avow-account.789abc.js', 'export const account = 1'],
   pinned: ['avow.0.1.0.js', 'avow'],
+  evidence: () => 'checkEvidence()',
 } as const
 
 /** What wraps the vault of the world, and what signs its logs. */

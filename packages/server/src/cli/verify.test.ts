@@ -4,6 +4,7 @@ import path from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { TestWitness } from '../ledger/test-witness.js'
 import { testFolder } from '../test-folder.js'
+import { createEvidencePage } from '../verify/page/document.js'
 import { signer, testBundle, testReceipt } from '../verify/test-bundle.js'
 import { logSigner, testEntries, testLog } from '../verify/test-log.js'
 import { UnreachableError } from './log-source.js'
@@ -158,3 +159,22 @@ test('a policy asks for cosignatures, and may bring the key of the log', async (
 function endless(): ReadableStream<Uint8Array> {
   return new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1 << 20)) })
 }
+
+test('the page of a bundle is as good as the bundle: true, false, or nothing without a key', async () => {
+  const { bundle } = testBundle()
+  const page = (of: object) => file('evidence.html', createEvidencePage(of as never, 'check()').html)
+  expect(await run(page(bundle), '--vkey', signer.vkey)).toBe(0)
+  const [last] = printed.splice(-1)
+  expect(last).toBe('This is what the evidence in the page says. What else the page shows was not checked.')
+  const said = printed.splice(0)
+  expect(await run(file('a.json', JSON.stringify(bundle)), '--vkey', signer.vkey)).toBe(0)
+  expect(printed).toEqual(said)
+  await expect(run(page(bundle))).rejects.toThrow('--vkey')
+  bundle.records[0].evidence.action = 'reject-all'
+  expect(await run(page(bundle), '--vkey', signer.vkey)).toBe(1)
+  expect(await run(file('b.html', '<!doctype html><p>true'), '--vkey', signer.vkey)).toBe(1)
+  expect(printed.slice(-2)).toEqual([
+    'false: record 2: evidence is not what the ledger committed to',
+    'false: the page holds no evidence',
+  ])
+})

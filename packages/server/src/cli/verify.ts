@@ -1,5 +1,5 @@
 /**
- * `avow verify`: checks an evidence bundle or a receipt, offline; a whole log, in a folder or where it is served; or that
+ * `avow verify`: checks an evidence bundle, as JSON or in its page, or a receipt, offline; a whole log, in a folder or where it is served; or that
  * one checkpoint grew from another. Exit 0 true, 1 false, 2 could not check.
  */
 import { readFileSync, statSync } from 'node:fs'
@@ -8,6 +8,7 @@ import { VerificationError } from '../merkle/verification-error.js'
 import { InputError } from '../problem.js'
 import { type VerifiedRecord, verifyBundle } from '../verify/bundle.js'
 import { verifyGrowth, verifyLog } from '../verify/log.js'
+import { bundleInPage, isEvidencePage } from '../verify/page/document.js'
 import { openWitnessed, parseWitnessPolicy, type WitnessPolicy } from '../verify/policy.js'
 import { verifyProofFile } from '../verify/proof.js'
 import { isUrl, openLogSource, realWeb, type Web } from './log-source.js'
@@ -62,7 +63,7 @@ function readTrust(vkey: string | undefined, file: string | undefined): Trust {
 
 async function check([what, ...rest]: string[], trust: Trust, web: Web): Promise<string[]> {
   if (!what || rest.length > 0)
-    throw new InputError('FILE', 'one evidence bundle (.json), receipt (.tlog-proof), folder or URL of a log')
+    throw new InputError('FILE', 'one evidence bundle (.json or .html), receipt (.tlog-proof), folder or URL of a log')
   if (!isUrl(what) && !statSync(what).isDirectory()) return checkFile(readFileSync(what), trust)
   const { origin, size } = await verifyLog(openLogSource(what, web), trust, showProgress('verifying'))
   return [`true: all ${size} entries of ${origin}, every tile of every level, and the checkpoint agree`]
@@ -94,11 +95,13 @@ function checkFile(bytes: Uint8Array, { vkey, policy }: Trust): string[] {
       : ['its evidence was erased']
     return [`true: the record is in ${origin} of ${size} entries`, ...told]
   }
+  const isPage = isEvidencePage(text)
+  const json = isPage ? bundleInPage(text) : text
   let bundle: unknown
   try {
-    bundle = JSON.parse(text)
+    bundle = JSON.parse(json)
   } catch {
-    throw new VerificationError('the file is neither an evidence bundle nor a receipt')
+    throw new VerificationError('the file is neither an evidence bundle, nor a page with one, nor a receipt')
   }
   const { size, origin, subject, records, erased, policies, notices } = verifyBundle(bundle, vkey, policy)
   return [
@@ -106,6 +109,7 @@ function checkFile(bytes: Uint8Array, { vkey, policy }: Trust): string[] {
     ...(erased > 0 ? [`${erased} records have a part that was erased, as a tombstone proves`] : []),
     ...records.map(row),
     'The times of recording, and the time this file says it was made, are the operator’s word. That nothing is left out is not proved.',
+    ...(isPage ? ['This is what the evidence in the page says. What else the page shows was not checked.'] : []),
   ]
 }
 

@@ -5,11 +5,18 @@ import { evidenceRoutes } from './audit/evidence.js'
 import { recordRoutes } from './audit/records.js'
 import { statsRoutes } from './audit/stats.js'
 import { subjectRoutes } from './audit/subjects.js'
+import type { Scripts } from './script.js'
 import type { Sites } from './site.js'
 
-export function auditRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, now: () => number): void {
+export function auditRoutes(
+  app: OpenAPIHono<KeyEnv>,
+  sites: Sites,
+  door: Door,
+  scripts: Scripts,
+  now: () => number,
+): void {
   recordRoutes(app, sites, door)
   subjectRoutes(app, sites, door, now)
-  evidenceRoutes(app, sites, door, now)
+  evidenceRoutes(app, sites, door, scripts.evidence, now)
   statsRoutes(app, sites, door, now)
 }

@@ -24,6 +24,8 @@ export interface Scripts {
   readonly account: readonly [name: string, content: string]
   /** All of them in one file, named by the version, for pages that pin it by its hash. */
   readonly pinned: readonly [name: string, content: string]
+  /** What evidence pages check themselves with. Throws a `Refusal` (404) where it wasn't built. */
+  readonly evidence: () => string
 }
 
 /** Reads the files that the installed SDK was built to. Throws, saying what to run, where it wasn't built. */
@@ -39,6 +41,17 @@ export function readScripts(): Scripts {
     settings: named(settings),
     account: named(account),
     pinned: named(pinned),
+    evidence: readEvidenceScript,
+  }
+}
+
+/** Read when it is asked for: it is of this package, whose source runs in tests without having been built. */
+function readEvidenceScript(): string {
+  try {
+    return readFileSync(new URL('../evidence-page.js', import.meta.url), 'utf8')
+  } catch {
+    // Only the build puts it there; evidence as JSON is answered all the same.
+    throw new Refusal('not-found', 'the page is part of the built package: run the build, or ask for JSON')
   }
 }
 

@@ -6,6 +6,7 @@ import { sha256 } from '../merkle/hash.js'
 import { verifyInclusion } from '../merkle/proof.js'
 import { leafHash } from '../merkle/tree.js'
 import { VerificationError } from '../merkle/verification-error.js'
+import { NOT_PROVED } from './limits.js'
 import { openWitnessed, type WitnessPolicy } from './policy.js'
 import { canonical, type EvidencePart, OPENING, openRecord, readEntry, requireCommitted } from './record.js'
 import {
@@ -82,12 +83,21 @@ const listOf =
   (value, where) =>
     parseList(value, where, parse)
 
+/** The words are the format's own: others would read as if they had been checked. Bundles of earlier releases have none. */
+const parseLimits: Parse<string[]> = (value, where) => {
+  const said = parseList(value, where, parseText)
+  if (said.length !== NOT_PROVED.length || said.some((words, at) => words !== NOT_PROVED[at]))
+    throw new VerificationError(`${where} is not what every bundle says`)
+  return said
+}
+
 const parseBundle = (value: unknown) =>
-  parseObject(value, 'bundle', {
+  parseObject({ notProved: NOT_PROVED, ...parseRecord(value, 'bundle') }, 'bundle', {
     format: parseText,
     vkey: parseText,
     subject: parseText,
     asOf: parseTime,
+    notProved: parseLimits,
     checkpoint: parseText,
     records: listOf(parseRecordOf),
     policies: listOf(parsePolicy),

@@ -310,6 +310,13 @@ const spoilt: Row[] = [
     'has a field of no known meaning',
   ],
   [
+    'it claims to prove what it does not',
+    (b) => (b.notProved[0] = 'Nothing: there is no other record of this person.'),
+    'bundle: notProved is not what every bundle says',
+  ],
+  ['it keeps silent on a limit', (b) => b.notProved.pop(), 'bundle: notProved is not what every bundle says'],
+  ['it has a limit that is none', (b) => (b.notProved = null), 'bundle: notProved is not a list'],
+  [
     'a comment is put in that nothing proves',
     (b) => (b.comment = 'this person agreed to everything else, too'),
     'bundle has a field of no known meaning',

@@ -10,6 +10,7 @@ import { sha256 } from '../merkle/hash.js'
 import { inclusionProof } from '../merkle/proof.js'
 import { readerOf } from '../merkle/test-trees.js'
 import { leafHash, rootOf } from '../merkle/tree.js'
+import { NOT_PROVED } from './limits.js'
 
 export const origin = 'dash.example/log/fr-apiaas'
 export const signer = createSigner(origin, generateSeed())
@@ -64,6 +65,7 @@ export function testBundle(wish: Wish = {}) {
     vkey: signer.vkey,
     subject,
     asOf: '2026-06-01T00:00:00.000Z',
+    notProved: NOT_PROVED,
     checkpoint,
     records: consents.map(({ entry, ...opening }) => ({
       ...place(entry),

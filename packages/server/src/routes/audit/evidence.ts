@@ -1,42 +1,80 @@
 /** Evidence of a subject, which verifies without us. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { accepts } from 'hono/accepts'
 import { encodeBase64 } from '../../ledger/base64.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
 import { Refusal } from '../../problem.js'
 import type { DocumentRow } from '../../storage/storage.js'
-import { json, problems, REFUSED, SECURITY, subjectParam } from '../openapi.js'
+import { NOT_PROVED } from '../../verify/limits.js'
+import { createEvidencePage } from '../../verify/page/document.js'
+import { problems, REFUSED, SECURITY, subjectParam } from '../openapi.js'
 import { provingHead, recordsIn, type Site, type Sites, siteOf } from '../site.js'
 import { ledgerOf, logName } from './chosen-log.js'
 import { secretsOf } from './secrets.js'
 
 const refusals = problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable')
 
-export function evidenceRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, now: () => number): void {
+const query = z.strictObject({
+  log: logName,
+  format: z
+    .enum(['json', 'html'])
+    .optional()
+    .openapi({ description: 'left out: by `Accept`, JSON for who takes either' }),
+})
+
+/** `pageScript`: what a page checks itself with. */
+export function evidenceRoutes(
+  app: OpenAPIHono<KeyEnv>,
+  sites: Sites,
+  door: Door,
+  pageScript: () => string,
+  now: () => number,
+): void {
   app.openapi(
     createRoute({
       method: 'get',
       path: '/v1/audit/subjects/{subject}/evidence',
       tags: ['privacy team'],
       summary: 'Evidence of a subject, for a regulator: verifies offline with the public key',
+      description:
+        'A bundle as JSON, or as one page to read and print, which holds the same bundle and checks it in the browser, without a network. Neither proves that there is nothing else, that the operator logged everything, or the times; both say so.',
       security: SECURITY,
       middleware: door('audit:export'),
-      request: { params: subjectParam, query: z.strictObject({ log: logName }) },
+      request: { params: subjectParam, query },
       responses: {
-        200: json(z.looseObject({ format: z.literal('avow-evidence@v1') }), 'the evidence bundle'),
+        200: {
+          description: 'the evidence bundle',
+          content: {
+            'application/json': { schema: z.looseObject({ format: z.literal('avow-evidence@v1') }) },
+            'text/html': { schema: z.string() },
+          },
+        },
         ...refusals,
       },
     }),
     async (c) => {
       const { subject } = c.req.valid('param')
       const site = siteOf(sites, c.get('caller').site)
-      const ledger = ledgerOf(site, c.req.valid('query').log)
+      const { log, format = accepts(c, ACCEPT) === 'text/html' ? 'html' : 'json' } = c.req.valid('query')
+      const ledger = ledgerOf(site, log)
       const bundle = await evidenceBundle(site, ledger, subject, now())
       c.set('rows', bundle.records.length)
-      c.header('content-disposition', `attachment; filename="evidence-${subject.slice(0, 12)}.json"`)
-      return c.json(bundle, 200)
+      c.header('content-disposition', `attachment; filename="evidence-${subject.slice(0, 12)}.${format}"`)
+      c.header('cache-control', 'no-store')
+      if (format === 'json') return c.json(bundle, 200)
+      const { html, csp } = createEvidencePage(bundle, pageScript())
+      c.header('content-security-policy', `${csp}; frame-ancestors 'none'; sandbox allow-scripts`)
+      c.header('x-content-type-options', 'nosniff')
+      return c.html(html, 200)
     },
   )
+}
+
+const ACCEPT: Parameters<typeof accepts>[1] = {
+  header: 'Accept',
+  supports: ['application/json', 'text/html'],
+  default: 'application/json',
 }
 
 /** What `avow verify` checks: all of a subject's records, the documents they cite, and one checkpoint that proves them. */
@@ -56,15 +94,16 @@ async function evidenceBundle(site: Site, ledger: Ledger, subject: string, now: 
   const proofOf = new Map([...inLog, ...documents].map(({ index }, i) => [index, proofs[i]!.map(encodeBase64)]))
   const common = ({ hash, index, body }: DocumentRow) => ({
     hash,
-    document: JSON.parse(body),
+    document: JSON.parse(body) as Record<string, unknown>,
     index,
-    proof: proofOf.get(index),
+    proof: proofOf.get(index)!,
   })
   return {
     format: 'avow-evidence@v1' as const,
     vkey: ledger.vkey,
     subject,
     asOf: new Date(now).toISOString(),
+    notProved: NOT_PROVED,
     checkpoint,
     records: inLog.map((record) => ({
       index: record.index,
@@ -79,7 +118,7 @@ async function evidenceBundle(site: Site, ledger: Ledger, subject: string, now: 
       .map((row) => ({ version: row.version, ...common(row) })),
     notices: documents
       .filter(({ kind }) => kind === 'notice')
-      .map((row) => ({ language: row.language, ...common(row) })),
+      .map((row) => ({ language: row.language!, ...common(row) })),
     tombstones: [],
   }
 }

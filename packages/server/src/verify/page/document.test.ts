@@ -1,0 +1,112 @@
+/** Evidence as a page: what it says is what its bundle says, whatever a stranger had put into the records. */
+import { createHash } from 'node:crypto'
+import { Window } from 'happy-dom'
+import { expect, test } from 'vitest'
+import { verifyBundle } from '../bundle.js'
+import { fingerprintOf } from '../fingerprint.js'
+import { NOT_PROVED } from '../limits.js'
+import { origin, signer, subject, testBundle } from '../test-bundle.js'
+import { bundleInPage, createEvidencePage, isEvidencePage } from './document.js'
+
+const pageOf = (bundle: any, script = 'check()') => createEvidencePage(bundle, script)
+
+/** As a parser of markup reads it; nothing in it is run. */
+function parse(html: string) {
+  const { document } = new Window()
+  return new new Window().DOMParser().parseFromString(html, 'text/html') as unknown as typeof document
+}
+
+test('the bundle comes out of the page as it went in, and verifies', () => {
+  const { bundle } = testBundle()
+  const { html } = pageOf(bundle)
+  expect(isEvidencePage(html)).toBe(true)
+  expect(JSON.parse(bundleInPage(html))).toEqual(bundle)
+  expect(verifyBundle(JSON.parse(bundleInPage(html)), signer.vkey).records).toHaveLength(2)
+})
+
+test('it says without any script what was recorded, with which key, and what is not proved', () => {
+  const document = parse(pageOf(testBundle().bundle).html)
+  const said = document.querySelector('main')!.textContent!
+  for (const words of [subject, origin, fingerprintOf(signer.vkey), 'Zürich €', 'May we count?', ...NOT_PROVED])
+    expect(said).toContain(words)
+  expect(said).toContain('Whoever made this page is the party it vouches for')
+  const rows = [...document.querySelectorAll('tbody tr')].map((row) => row.textContent)
+  expect(rows).toHaveLength(2)
+  expect(rows[0]).toContain('analytics: granted')
+  expect(rows[1]).toContain('analytics: denied')
+  expect(document.getElementById('result')!.textContent).toContain('Not checked')
+  expect(document.documentElement.getAttribute('lang')).toBe('en')
+})
+
+test('what was erased is told from what is there, and when', () => {
+  const { bundle } = testBundle({ tombstone: { grade: 'erase', index: 2 } })
+  Object.assign(bundle.records[0], { evidence: null, identity: null, secrets: { evidence: null, identity: null } })
+  const rows = [...parse(pageOf(bundle).html).querySelectorAll('tbody tr')].map((row) => row.textContent)
+  expect(rows[0]).toMatch(/^2(erased)+$/)
+  expect(rows[2]).toContain('2026-06-01T00:00:00Zerase2request')
+})
+
+const HOSTILE = [
+  '</script><script>steal()</script>',
+  '<!--<script>',
+  ']]><img src=x onerror=steal()>',
+  '"><svg onload=steal()>',
+  "' onmouseover='steal()",
+  '`steal()`',
+  '\u2028\u2029\u0000\u001b\u202e',
+  '&lt;script&gt; &amp; &#60;',
+  '{{constructor}}',
+]
+
+test('no value in a record, a policy or a notice breaks out of where it stands', () => {
+  for (const words of HOSTILE) {
+    const { bundle } = testBundle()
+    const { evidence, identity } = bundle.records[0]
+    Object.assign(bundle, { subject: words })
+    Object.assign(evidence, { action: words, layer: words, recordedAt: words, choices: { [words]: true } })
+    evidence.policy.version = words
+    evidence.notice.language = words
+    identity.id = words
+    bundle.policies[0].document = { [words]: words, controller: { name: words, address: words, email: words } }
+    bundle.policies[0].version = words
+    bundle.notices[0].language = words
+    bundle.notices[0].document = { language: words, dir: words, text: words, words: { [words]: [words] } }
+    const document = parse(pageOf(bundle).html)
+    const plain = parse(pageOf(testBundle().bundle).html)
+    expect(document.querySelectorAll('script').length, words).toBe(2)
+    expect(document.querySelectorAll('img, svg, iframe, form, link, object').length, words).toBe(0)
+    for (const element of document.querySelectorAll('*'))
+      for (const name of element.getAttributeNames()) expect(name, words).not.toMatch(/^on|style|src$|srcdoc/)
+    expect(document.querySelectorAll('body > *').length).toBe(plain.querySelectorAll('body > *').length)
+    expect(JSON.parse(bundleInPage(pageOf(bundle).html))).toEqual(bundle)
+  }
+})
+
+test('what turns around or hides what is read is shown by its number', () => {
+  const { bundle } = testBundle()
+  bundle.notices[0].document.text = 'a\u202eb\u0007c'
+  const said = parse(pageOf(bundle).html).querySelector('blockquote')!.textContent
+  expect(said).toBe('a[U+202E]b[U+0007]c')
+})
+
+test('its policy allows its own script and style, by their hashes, and nothing else', () => {
+  const { html, csp } = pageOf(testBundle().bundle, 'const end = "</script>", open = "<!--"')
+  const document = parse(html)
+  const allowed = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+  const inline = [...document.querySelectorAll('script')].at(-1)!.textContent!
+  expect(inline).toContain('\\x3c/script>')
+  expect(csp).toContain(`script-src ${allowed(inline)};`)
+  expect(csp).toContain(`style-src ${allowed(document.querySelector('style')!.textContent!)};`)
+  expect(csp).toMatch(/^default-src 'none';/)
+  expect(csp).not.toMatch(/unsafe|http/)
+  expect(document.querySelector('meta[http-equiv="Content-Security-Policy"]')!.getAttribute('content')).toBe(csp)
+  // Before anything that it is to hold back.
+  expect(html.indexOf('http-equiv')).toBeLessThan(html.indexOf('<style'))
+})
+
+test('a page with no evidence, or with two to choose from, is refused', () => {
+  const { html } = pageOf(testBundle().bundle)
+  const hidden = `<!-- ${html.slice(html.indexOf('<script type='))} -->`
+  expect(() => bundleInPage(html + hidden)).toThrow('holds evidence twice')
+  expect(() => bundleInPage('<!doctype html><p>true</p>')).toThrow('holds no evidence')
+})
