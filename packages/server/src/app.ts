@@ -92,7 +92,7 @@ export function createApp(parts: AppParts): App {
     receiptRoutes(app, sites, parts.publicUrl, now)
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
-    auditRoutes(app, sites, door, scripts, now)
+    auditRoutes(app, sites, door, scripts, parts.publicUrl, now)
     accessRoutes(app, sites, door)
     adminRoutes(app, sites, keys, door, now)
     logRoutes(app, sites, door)

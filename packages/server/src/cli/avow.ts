@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command `avow`: finds the program asked for, and turns what it threw into one line and an exit status. */
+import { exportRecords } from './export.js'
 import { kek } from './kek.js'
 import { keys } from './keys.js'
 import { recover } from './recover.js'
@@ -14,6 +15,7 @@ const PROGRAMS: Readonly<Record<string, (args: string[]) => Promise<number>>> = 
   kek,
   vault,
   recover,
+  export: exportRecords,
   verify,
   watch,
 }
@@ -29,7 +31,10 @@ const USAGE = `avow <command>
   kek rotate FILE                             wrap everything with a new one, and destroy the old
   vault create                                make a new vault where the old one is lost for good
   recover --site SITE --new-epoch [--force]   go on after the newest copy of a log is lost
-  verify FILE --vkey KEY                      check an evidence bundle or a receipt, offline
+  export URL --format ndjson|csv|jsonld|kantara --out FILE [--site SITE] [--reason WHY] [--account NAME]
+         [--from TIME] [--to TIME] [--granted CATEGORY] [--denied CATEGORY] [--action ACTION] …
+                                              all records that match, with a manifest beside; goes on where it broke off
+  verify FILE --vkey KEY                      check an evidence bundle, its page or a receipt, offline
   verify URL|FOLDER --vkey KEY                check every entry, every tile and the checkpoint of a log
   verify --consistency OLD NEW --log URL|FOLDER --vkey KEY
                                               check that the newer checkpoint grew from the older
@@ -38,7 +43,7 @@ const USAGE = `avow <command>
                                               hold on to a log's checkpoint, and tell when it is forked
 
 verify and watch exit with 0 for true, 1 for false, 2 if it could not be checked; watch with 3 for a log that is only
-behind what it served before. AVOW_API_KEY reads a private log.
+behind what it served before. export with 2 if it broke off, to be run again. AVOW_API_KEY reads a private log, and exports.
 `
 
 // Databases, keys and escrow are this user's alone, whatever folder they are made in.

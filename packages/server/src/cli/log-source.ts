@@ -104,7 +104,7 @@ function waitOf(response: Response): number {
 }
 
 /** What `fetch` says is "fetch failed"; why is in its cause. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const { message, cause } = error as Error
   return cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code || message : message
 }

@@ -2,6 +2,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { evidenceRoutes } from './audit/evidence.js'
+import { exportRoutes } from './audit/export.js'
 import { recordRoutes } from './audit/records.js'
 import { statsRoutes } from './audit/stats.js'
 import { subjectRoutes } from './audit/subjects.js'
@@ -13,10 +14,12 @@ export function auditRoutes(
   sites: Sites,
   door: Door,
   scripts: Scripts,
+  publicUrl: string,
   now: () => number,
 ): void {
   recordRoutes(app, sites, door)
   subjectRoutes(app, sites, door, now)
+  exportRoutes(app, sites, door, publicUrl, now)
   evidenceRoutes(app, sites, door, scripts.evidence, now)
   statsRoutes(app, sites, door, now)
 }

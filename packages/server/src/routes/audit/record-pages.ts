@@ -37,6 +37,8 @@ export interface Pages {
 export interface PageOptions {
   /** Of an earlier page; null for the first. */
   readonly cursor: string | null
+  /** Where to begin, where no cursor says it: of which size the log is, and which entry was the last to be had, if any. */
+  readonly start?: { readonly size: number; readonly index: number | null } | null
   /** Records of a page at most. */
   readonly limit: number
   readonly caller: Pick<Caller, 'kind' | 'id'>
@@ -56,17 +58,17 @@ export async function pagesOf(
   site: Site,
   ledger: Ledger,
   filter: RecordFilter,
-  { cursor, limit, caller }: PageOptions,
+  { cursor, start = null, limit, caller }: PageOptions,
 ): Promise<Pages> {
   const sign: Sign = site.blind.cursor
   const bound = [caller.kind, caller.id, ledger.log, filter]
-  const after = cursor === null ? null : parseCursor(cursor, bound, sign)
+  const after = cursor === null ? start : parseCursor(cursor, bound, sign)
   const log = await snapshot(ledger, after?.size ?? null)
   const whole = await rangeOf(ledger, filter, log.size)
   const find = await finderOf(site, ledger, filter)
 
   async function* pages(): AsyncGenerator<Page> {
-    let range = after ? beyond(whole, after.index, filter.order) : whole
+    let range = after && after.index !== null ? beyond(whole, after.index, filter.order) : whole
     for (;;) {
       // One more, which says whether there is another page.
       const found = await find(range, limit + 1)

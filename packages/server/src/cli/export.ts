@@ -1,0 +1,296 @@
+/**
+ * `avow export URL --format csv --out FILE`: fetches all records that match into a file, with its manifest beside. What broke
+ * off is gone on with, by itself and by running the same again. FILE is there only once it is whole and agrees with the
+ * manifest. Exit 0 for that; 1 if it is refused, or does not agree; 2 if it broke off.
+ */
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+} from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { FORMAT_NAMES, type FormatName } from '../consent/exports/formats.js'
+import { InputError } from '../problem.js'
+import { replaceFile, syncFolder, writeWhole } from '../storage/durable-file.js'
+import { realWeb, reasonOf, type Web } from './log-source.js'
+import { showProgress } from './progress.js'
+
+/** How often nothing at all may arrive, one time after the other. */
+const TRIES = 5
+const WAIT_MS = 2000
+const WAIT_LIMIT_S = 120
+
+/** What the server's own filters are called; it says what is wrong with a value. */
+const FILTERS = [
+  ...['subject', 'action', 'granted', 'denied', 'version', 'language', 'layer', 'gpc', 'from', 'to', 'order', 'log'],
+] as const
+
+/** What is asked for: the same words ask for the same export. */
+interface Question {
+  readonly url: string
+  readonly format: FormatName
+  readonly filters: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Kept beside what arrived so far. */
+interface Begun {
+  readonly question: Question
+  readonly cursor: string
+  /** Entries of the log as it stood. */
+  readonly size: number
+}
+
+/** The answer broke off, or none came. */
+class BrokenOffError extends Error {
+  override name = 'BrokenOffError'
+}
+
+export async function exportRecords(args: string[], web: Web = realWeb(), print = console.error): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      format: { type: 'string' },
+      out: { type: 'string' },
+      site: { type: 'string' },
+      reason: { type: 'string' },
+      account: { type: 'string' },
+      ...(Object.fromEntries(FILTERS.map((name) => [name, { type: 'string' }])) as Record<string, { type: 'string' }>),
+    },
+  })
+  const given = values as Readonly<Record<string, string | undefined>>
+  const [url, ...rest] = positionals
+  const { out } = given
+  if (!url || rest.length > 0 || !/^https?:\/\//.test(url))
+    throw new InputError('URL', 'the address of the private surface, https://privacy.example')
+  if (!out) throw new InputError('--out', 'the file to write')
+  if (existsSync(out)) throw new InputError('--out', `a file that is not there yet: ${out} is`)
+  if (!web.apiKey) throw new InputError('AVOW_API_KEY', 'an API key with audit:export')
+  const format = FORMAT_NAMES.find((name) => name === given.format)
+  if (!format) throw new InputError('--format', `one of ${FORMAT_NAMES.join(', ')}`)
+  const question = { url: url.replace(/\/$/, ''), format, filters: pick(given, FILTERS), headers: headersOf(given) }
+  const files = { out, part: `${out}.part`, begun: `${out}.part.json` }
+  const begun = await fetchAll(question, files, web, print)
+  if (!begun) {
+    print(`broke off: what arrived is in ${files.part}; run the same again to go on`)
+    return 2
+  }
+  const manifest = await fetchManifest(begun, web)
+  const { sha256, bytes } = await digestOf(files.part)
+  const said = JSON.parse(manifest) as { sha256: string; bytes: number; records: number }
+  if (said.sha256 !== sha256 || said.bytes !== bytes) {
+    print(
+      `does not agree: ${files.part} has ${bytes} bytes with the SHA-256 ${sha256}, and the server says ${said.bytes} and ${said.sha256}. ` +
+        'Records were erased since, or the file was changed. Remove it and export anew',
+    )
+    return 1
+  }
+  replaceFile(`${out}.manifest.json`, `${JSON.stringify(said, null, 2)}\n`)
+  syncFile(files.part)
+  // Last: a file under this name is whole.
+  renameSync(files.part, out)
+  rmSync(files.begun, { force: true })
+  syncFolder(path.dirname(out))
+  print(`${said.records} records in ${out}, ${bytes} bytes, SHA-256 ${sha256}`)
+  return 0
+}
+
+type Files = Readonly<Record<'out' | 'part' | 'begun', string>>
+
+/** Resolves once all has arrived; to null if it broke off too often. Rejects for what the server refuses. */
+async function fetchAll(
+  question: Question,
+  files: Files,
+  web: Web,
+  print: (line: string) => void,
+): Promise<Begun | null> {
+  let begun = readBegun(question, files)
+  const progress = showProgress('exporting')
+  for (let tries = 0; tries < TRIES; ) {
+    const last = begun ? await lastRow(files.part, question.format) : null
+    if (begun && !last) truncateSync(files.part, 0)
+    let arrived = 0
+    try {
+      const more = begun && { cursor: begun.cursor, ...(last ? { after: last.id } : {}) }
+      const response = await ask(`/v1/audit/export`, question, more ?? {}, web)
+      begun ??= begin(question, files, response)
+      const { size } = begun
+      let rows = last?.rows ?? 0
+      for await (const bytes of bodyOf(response)) {
+        append(files.part, bytes)
+        arrived += bytes.length
+        for (const byte of bytes) if (byte === 0x0a) rows++
+        progress(Math.min(rows, size - 1), size)
+      }
+      progress(size, size)
+      return begun
+    } catch (error) {
+      // Refused, or the disk is full: not for asking again.
+      if (!(error instanceof BrokenOffError)) throw error
+      tries = arrived > 0 ? 1 : tries + 1
+      print(`broke off: ${error.message}`)
+      if (tries < TRIES) await web.wait(WAIT_MS * tries)
+    }
+  }
+  return null
+}
+
+/** What was begun before, if it was the same question. */
+function readBegun(question: Question, files: Files): Begun | null {
+  if (!existsSync(files.begun)) return null
+  const begun = JSON.parse(readFileSync(files.begun, 'utf8')) as Begun
+  if (JSON.stringify(begun.question) !== JSON.stringify(question))
+    throw new InputError(
+      '--out',
+      `another file: ${files.part} is part of another export; remove it and ${files.begun} if not`,
+    )
+  return begun
+}
+
+/** Before the first byte: a part of nobody knows what can't be gone on with. */
+function begin(question: Question, { begun, part }: Files, { headers }: Response): Begun {
+  const cursor = headers.get('avow-cursor')
+  const size = Number(headers.get('avow-log-size'))
+  if (!cursor || !Number.isSafeInteger(size)) throw new Error(`${question.url} is not the private surface of a server`)
+  closeSync(openSync(part, 'w', 0o600))
+  replaceFile(begun, JSON.stringify({ question, cursor, size }))
+  return { question, cursor, size }
+}
+
+async function fetchManifest({ question, cursor }: Begun, web: Web): Promise<string> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const response = await ask('/v1/audit/export/manifest', question, { cursor }, web)
+      const parts: Uint8Array[] = []
+      for await (const bytes of bodyOf(response)) parts.push(bytes)
+      return Buffer.concat(parts).toString('utf8').trim()
+    } catch (error) {
+      if (!(error instanceof BrokenOffError) || tries === TRIES) throw error
+      await web.wait(WAIT_MS * tries)
+    }
+  }
+}
+
+/** Rejects with `BrokenOffError` where it may go better the next time. */
+async function ask(route: string, question: Question, more: Record<string, string>, web: Web): Promise<Response> {
+  const { url, format, filters, headers } = question
+  const query = new URLSearchParams({ format, ...filters, ...more })
+  let response: Response
+  try {
+    response = await web.fetch(`${url}${route}?${query}`, {
+      headers: { ...headers, authorization: `Bearer ${web.apiKey}` },
+    })
+  } catch (error) {
+    throw new BrokenOffError(reasonOf(error))
+  }
+  if (response.ok) return response
+  const said = await response.text()
+  if (response.status === 429 || response.status >= 500) {
+    const seconds = Number(response.headers.get('retry-after') ?? 0)
+    if (seconds > 0 && seconds <= WAIT_LIMIT_S) await web.wait(seconds * 1000)
+    throw new BrokenOffError(`the server answered ${response.status}`)
+  }
+  throw new Error(`refused: ${detailOf(said) ?? `the server answered ${response.status}`}`)
+}
+
+/** What a problem says (RFC 9457); null for what is none. */
+function detailOf(text: string): string | null {
+  try {
+    const { code, detail } = JSON.parse(text) as { code?: unknown; detail?: unknown }
+    return typeof code === 'string' && typeof detail === 'string' ? `${code}: ${detail}` : null
+  } catch {
+    // A proxy's page: its status says more.
+    return null
+  }
+}
+
+async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
+  const reader = response.body?.getReader()
+  if (!reader) return
+  for (;;) {
+    const { done, value } = await reader.read().catch((error) => {
+      throw new BrokenOffError(reasonOf(error))
+    })
+    if (done) return
+    yield value
+  }
+}
+
+function append(file: string, bytes: Uint8Array): void {
+  const descriptor = openSync(file, 'a', 0o600)
+  try {
+    writeWhole(descriptor, bytes, null)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function syncFile(file: string): void {
+  const descriptor = openSync(file, 'r+')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** The last whole row of a file, by what it can be gone on from; what comes behind it is cut off. Null where there is none. */
+async function lastRow(file: string, format: FormatName): Promise<{ id: string; rows: number } | null> {
+  const isCsv = format === 'csv'
+  let [at, start, end, rows, isQuoted] = [0, 0, 0, 0, false]
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    for (const byte of chunk) {
+      at++
+      // In a value of CSV a line break is none: an odd number of quotes came before.
+      if (isCsv && byte === 0x22) isQuoted = !isQuoted
+      if (byte !== 0x0a || isQuoted) continue
+      ;[start, end] = [end, at]
+      rows++
+    }
+  }
+  truncateSync(file, end)
+  const heads = isCsv ? 1 : 0
+  if (rows <= heads) return null
+  let row = ''
+  for await (const piece of createReadStream(file, { start, end: end - 1, encoding: 'utf8' })) row += piece
+  return { id: isCsv ? row.split(',')[1]! : idOf(JSON.parse(row)), rows: rows - heads }
+}
+
+function idOf(row: Readonly<Record<string, unknown>>): string {
+  return String(row.index ?? row['dct:identifier'] ?? row.consentReceiptID)
+}
+
+async function digestOf(file: string): Promise<{ sha256: string; bytes: number }> {
+  const hash = createHash('sha256')
+  let bytes = 0
+  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+    hash.update(chunk)
+    bytes += chunk.length
+  }
+  return { sha256: hash.digest('hex'), bytes }
+}
+
+function headersOf({ site, reason, account }: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return {
+    ...(site === undefined ? {} : { 'avow-site': site }),
+    ...(reason === undefined ? {} : { 'avow-reason': encodeURIComponent(reason) }),
+    ...(account === undefined ? {} : { 'avow-subject-account': encodeURIComponent(account) }),
+  }
+}
+
+const pick = (given: Readonly<Record<string, string | undefined>>, names: readonly string[]): Record<string, string> =>
+  Object.fromEntries(
+    names.flatMap((name) => {
+      const value = given[name]
+      return value === undefined ? [] : [[name, value] as const]
+    }),
+  )

@@ -1,0 +1,232 @@
+/** Exports: whole, in the order of the log, to be gone on with where they broke off, and told apart from what they leave out. */
+import { createHash } from 'node:crypto'
+import { parse } from 'csv-parse/sync'
+import { describe, expect, test } from 'vitest'
+import { CSV_HEAD } from '../../consent/exports/csv.js'
+import { SITE, testWorld, uuidv7 } from '../../testing.js'
+
+type World = Awaited<ReturnType<typeof testWorld>>
+
+const SCOPES = ['audit:read', 'audit:export', 'access:read'] as const
+
+async function exportWorld() {
+  const world = await testWorld()
+  const key = await world.avow.keys.create({ name: 'exporter', site: SITE, scopes: SCOPES })
+  const ask = (path: string, headers: Record<string, string> = {}, token = key) =>
+    world.avow.app.request(`/v1/audit/export${path}`, { headers: { authorization: `Bearer ${token}`, ...headers } })
+  const lines = async (query: string, headers?: Record<string, string>) => {
+    const response = await ask(`?${query}`, headers)
+    expect(response.status).toBe(200)
+    return (await response.text())
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
+  }
+  const manifest = async (query: string, headers?: Record<string, string>) =>
+    JSON.parse(await (await ask(`/manifest?${query}`, headers)).text())
+  return { ...world, key, ask, lines, manifest }
+}
+
+/** Twice as many visitors as are said, half of whom refuse. */
+async function visitors({ consent, clock }: World, count: number) {
+  for (let i = 0; i < count; i++) {
+    clock.now += 1000
+    await consent()
+    await consent({ action: 'reject-all', choices: { analytics: false } })
+  }
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+
+describe('an export', () => {
+  test('has every record with both parts opened, oldest first, past any number of pages', async () => {
+    const world = await exportWorld()
+    await visitors(world, 300)
+    const rows = await world.lines('format=ndjson')
+    expect(rows).toHaveLength(600)
+    expect(rows.map(({ index }) => index)).toEqual(Array.from({ length: 600 }, (_, i) => rows[0].index + i))
+    const { records } = await (await world.audit('/records?limit=1000', world.key)).json()
+    expect(rows).toEqual(records.reverse().map((record: object) => ({ ...record, page: null })))
+    const newest = await world.lines('format=ndjson&order=newest')
+    expect(newest).toEqual(rows.reverse())
+  })
+
+  test('has what its filters ask for, as the list of records does', async () => {
+    const world = await exportWorld()
+    await visitors(world, 3)
+    const { subject } = await world.consent()
+    expect(await world.lines('format=ndjson&denied=analytics')).toHaveLength(3)
+    expect(await world.lines(`format=ndjson&subject=${subject}`)).toMatchObject([{ subject }])
+    await world.post(world.submission(), await world.signedIn('ann'))
+    expect(await world.lines('format=ndjson', { 'avow-subject-account': 'ann' })).toMatchObject([{ account: 'ann' }])
+    for (const [query, field] of [
+      ['format=xml', 'format'],
+      ['', 'format'],
+      ['format=csv&colour=red', 'colour'],
+      ['format=csv&denied=nonsense', 'denied'],
+      ['format=csv&from=2026-11-24T00:00:00Z&to=2026-11-23T00:00:00Z', 'from'],
+      ['format=csv&cursor=AAAA', 'cursor'],
+      ['format=csv&after=7', 'cursor'],
+      ['format=csv&limit=7', 'limit'],
+    ]) {
+      for (const path of ['', '/manifest']) {
+        if (path !== '' && query!.includes('after')) continue
+        const response = await world.ask(`${path}?${query}`)
+        expect([query, await response.json()]).toMatchObject([query, { status: 422, code: 'invalid-input', field }])
+      }
+    }
+  })
+
+  test('is read by a third party’s parser as CSV', async () => {
+    const world = await exportWorld()
+    await visitors(world, 2)
+    const response = await world.ask('?format=csv')
+    expect(response.headers.get('content-type')).toBe('text/csv; charset=utf-8; header=present')
+    expect(response.headers.get('content-disposition')).toBe('attachment; filename="records-shop-7.csv"')
+    const text = await response.text()
+    expect(text.startsWith(CSV_HEAD)).toBe(true)
+    const rows: Record<string, string>[] = parse(text, { columns: true, record_delimiter: '\r\n' })
+    expect(rows.map(({ granted, denied }) => granted || `not ${denied}`)).toEqual(
+      Array(2).fill(['analytics', 'not analytics']).flat(),
+    )
+  })
+
+  test('is in the words of the standards, a document a line', async () => {
+    const world = await exportWorld()
+    await visitors(world, 2)
+    expect((await world.lines('format=jsonld')).map((record) => record['@type'])).toEqual(
+      Array(4).fill('dpv:ConsentRecord'),
+    )
+    const receipts = await world.lines('format=kantara')
+    expect(receipts.map(({ version }) => version)).toEqual(Array(2).fill('KI-CR-v1.1.0'))
+  })
+
+  test.each(['ndjson', 'csv', 'jsonld', 'kantara'])(
+    'that broke off goes on after any whole line of %s, though the log has grown, and its manifest is of the whole',
+    async (format) => {
+      const world = await exportWorld()
+      await visitors(world, 4)
+      const response = await world.ask(`?format=${format}`)
+      const cursor = response.headers.get('avow-cursor')!
+      expect(response.headers.get('avow-log-size')).toBe('11')
+      const whole = await response.text()
+      await visitors(world, 2)
+      const end = format === 'csv' ? '\r\n' : '\n'
+      const whereabouts = whole.split(end).slice(0, -1)
+      for (let kept = format === 'csv' ? 2 : 1; kept <= whereabouts.length; kept++) {
+        const beginning = whereabouts
+          .slice(0, kept)
+          .map((line) => line + end)
+          .join('')
+        const last = whereabouts[kept - 1]!
+        const { index, id = index } = format === 'csv' ? { index: last.split(',')[1] } : idOf(JSON.parse(last))
+        const rest = await (await world.ask(`?format=${format}&cursor=${cursor}&after=${id}`)).text()
+        expect(beginning + rest).toBe(whole)
+      }
+      const manifest = await world.manifest(`format=${format}&cursor=${cursor}`)
+      expect(manifest).toMatchObject({
+        sha256: sha256(whole),
+        bytes: Buffer.byteLength(whole),
+        as: format,
+        filters: { order: 'oldest' },
+        log: { name: SITE, size: 11 },
+        records: format === 'kantara' ? 4 : 8,
+        leftOut: { unlinked: 0, erased: 0, denials: format === 'kantara' ? 4 : 0 },
+        vkey: world.avow.vkey(SITE),
+      })
+    },
+  )
+
+  test('is gone on with by nobody but who began it, with the same question', async () => {
+    const world = await exportWorld()
+    await visitors(world, 1)
+    const cursor = (await world.ask('?format=csv')).headers.get('avow-cursor')!
+    const other = await world.avow.keys.create({ name: 'other', site: SITE, scopes: SCOPES })
+    const refused = async (response: Response, field: string) =>
+      expect(await response.json()).toMatchObject({ status: 422, code: 'invalid-input', field })
+    await refused(await world.ask(`?format=csv&cursor=${cursor}`, {}, other), 'cursor')
+    await refused(await world.ask(`?format=ndjson&cursor=${cursor}`), 'cursor')
+    await refused(await world.ask(`?format=csv&denied=analytics&cursor=${cursor}`), 'cursor')
+    await refused(await world.ask(`/manifest?format=csv&order=newest&cursor=${cursor}`), 'cursor')
+    await refused(await world.ask(`?format=csv&cursor=${cursor}&after=${uuidv7(0, 99)}`), 'after')
+    await refused(await world.ask(`?format=csv&cursor=${cursor}&after=first`), 'after')
+    const page = await (await world.audit('/records?limit=1', world.key)).json()
+    await refused(await world.ask(`?format=csv&cursor=${page.next}`), 'cursor')
+  })
+
+  test('leaves out who was unlinked or erased, and its manifest counts them', async () => {
+    const world = await exportWorld()
+    const [gone, nobody] = [await world.consent(), await world.consent()]
+    await world.consent()
+    await world.consent({ action: 'reject-all', choices: { analytics: false } })
+    const response = await world.ask('?format=ndjson')
+    const cursor = response.headers.get('avow-cursor')!
+    const before = await response.text()
+    const { log } = await world.storage.openLog(SITE, null)
+    const secrets = new Uint8Array(0)
+    await log.forget([
+      { index: gone.index, grade: 'erase', secrets },
+      { index: nobody.index, grade: 'unlink', secrets },
+    ])
+    const rows = await world.lines('format=ndjson')
+    expect(rows).toHaveLength(2)
+    expect(await world.manifest('format=kantara')).toMatchObject({
+      records: 1,
+      leftOut: { unlinked: 1, erased: 1, denials: 1 },
+    })
+    // What arrived before holds what should be gone, and does not agree any more.
+    const after = await world.manifest(`format=ndjson&cursor=${cursor}`)
+    expect(after.sha256).not.toBe(sha256(before))
+    const resumed = await world.ask(`?format=ndjson&cursor=${cursor}&after=${gone!.id}`)
+    expect(await resumed.json()).toMatchObject({ status: 422, field: 'after' })
+  })
+})
+
+describe('who exports', () => {
+  const accesses = async ({ avow, key }: Awaited<ReturnType<typeof exportWorld>>) => {
+    const query = new URLSearchParams({ route: 'GET /v1/audit/export' })
+    const response = await avow.app.request(`/v1/audit/access-log?${query}`, {
+      headers: { authorization: `Bearer ${key}` },
+    })
+    return (await response.json()).accesses as { rows: number | null; filters: Record<string, string> }[]
+  }
+
+  test('is in the access log, with what was asked for, and with how much it was once it has all left', async () => {
+    const world = await exportWorld()
+    await visitors(world, 200)
+    const response = await world.ask('?format=csv&denied=analytics')
+    expect(await accesses(world)).toMatchObject([{ rows: null, filters: { format: 'csv', denied: 'analytics' } }])
+    await response.text()
+    await expect.poll(async () => (await accesses(world))[0]!.rows).toBe(200)
+  })
+
+  test('and goes away stops the work, and leaves in the access log how much had left by then', async () => {
+    const world = await exportWorld()
+    await visitors(world, 600)
+    const response = await world.ask('?format=ndjson')
+    const reader = response.body!.getReader()
+    const { value } = await reader.read()
+    const arrived = new TextDecoder().decode(value).split('\n').length - 1
+    await reader.cancel()
+    await expect.poll(async () => (await accesses(world))[0]!.rows).not.toBeNull()
+    const [{ rows } = { rows: null }] = await accesses(world)
+    expect(rows).toBe(arrived)
+    expect(rows).toBeLessThan(1200)
+  })
+
+  test('and asks for the head alone gets no record', async () => {
+    const world = await exportWorld()
+    await visitors(world, 1)
+    const response = await world.avow.app.request('/v1/audit/export?format=csv', {
+      method: 'HEAD',
+      headers: { authorization: `Bearer ${world.key}` },
+    })
+    expect([response.status, await response.text()]).toEqual([200, ''])
+  })
+})
+
+/** What a line says of where it stands. */
+function idOf(line: Record<string, any>): { index?: string; id?: string } {
+  if (line.index !== undefined) return { index: String(line.index) }
+  return { id: line['dct:identifier'] ?? line.consentReceiptID }
+}
