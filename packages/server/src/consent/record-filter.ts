@@ -116,10 +116,10 @@ export function matchesFacet(filter: RecordFilter, { action, choices, gpc, langu
 
 /** Whether what was recorded is asked for, whoever it is about. */
 export function matchesEvidence(filter: RecordFilter, evidence: Evidence): boolean {
-  const recordedAt = Date.parse(evidence.recordedAt)
+  const { action, choices, gpc, layer, notice, policy } = evidence
   return (
-    (filter.from === null || recordedAt >= filter.from) &&
-    (filter.to === null || recordedAt < filter.to) &&
-    matchesFacet(filter, { ...evidence, language: evidence.notice.language, version: evidence.policy.version })
+    (filter.from === null || Date.parse(evidence.recordedAt) >= filter.from) &&
+    (filter.to === null || Date.parse(evidence.recordedAt) < filter.to) &&
+    matchesFacet(filter, { action, choices, gpc, language: notice.language, layer, version: policy.version })
   )
 }

@@ -1,7 +1,7 @@
 /** Pieces that the route descriptions share. */
 import { z } from '@hono/zod-openapi'
 import { uuidv7 } from '../consent/record.js'
-import { PROBLEMS, type ProblemCode } from '../problem.js'
+import { PROBLEMS, type Problem, type ProblemCode } from '../problem.js'
 
 export const problemSchema = z
   .strictObject({
@@ -40,10 +40,22 @@ export function problems(...codes: ProblemCode[]) {
       status,
       {
         description: group.map((code) => `\`${code}\`: ${PROBLEMS[code][1]}`).join('. '),
-        content: { 'application/problem+json': { schema: problemSchema } },
+        content: {
+          'application/problem+json': {
+            schema: problemSchema,
+            examples: Object.fromEntries(group.map((code) => [code, { value: exampleOf(code) }])),
+          },
+        },
       },
     ]),
   )
+}
+
+/** What a refusal looks like. The detail is the one part that differs from one to the next. */
+function exampleOf(code: ProblemCode): Problem {
+  const [status, title] = PROBLEMS[code]
+  const about = code === 'invalid-input' ? { detail: 'from: expected a time in UTC', field: 'from' } : { detail: title }
+  return { type: `urn:avow:problem:${code}`, title, status, code, ...about }
 }
 
 export const json = <T extends z.ZodType>(schema: T, description: string) => ({

@@ -267,6 +267,9 @@ interface HeadRow {
   recorded_at: number
 }
 
+/** Rows read for each that is asked for, at most, to read them in one go. */
+const SPARSE_LIMIT = 2
+
 export class SqliteLog implements LogStore {
   // The ledger's file is held exclusively.
   readonly isShared = false
@@ -513,8 +516,19 @@ export class SqliteLog implements LogStore {
   }
 
   async rows(indexes: readonly number[]): Promise<StoredRow[]> {
-    const { entries, secretsAt } = this.#statements
+    const { entries, secrets, secretsAt } = this.#statements
     const { size } = this.#head()
+    if (indexes.length === 0) return []
+    const [from, end] = [Math.min(...indexes), Math.min(Math.max(...indexes) + 1, size)]
+    // Where nearly all of a span are asked for, one question for each table takes half the time of one for each row.
+    if (end - from <= indexes.length * SPARSE_LIMIT) {
+      const found = entries.all(this.#site, from, end)
+      const kept = new Map(secrets.all(this.#site, from, end).map(({ idx, secrets }) => [idx, secrets]))
+      return indexes.flatMap((index) => {
+        const entry = index < end ? found[index - from] : undefined
+        return entry ? [{ index, row: toEntry(entry), secrets: kept.get(index) ?? null }] : []
+      })
+    }
     return indexes.flatMap((index) => {
       const found = index < size ? entries.get(this.#site, index, index + 1) : undefined
       return found ? [{ index, row: toEntry(found), secrets: secretsAt.get(this.#site, index) ?? null }] : []

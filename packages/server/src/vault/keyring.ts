@@ -76,7 +76,10 @@ export function createKeyring(keys: readonly Uint8Array[]): Keyring {
           Buffer.from(place),
         )
         decipher.setAuthTag(wrapped.subarray(wrapped.length - TAG_SIZE))
-        return Buffer.concat([decipher.update(wrapped.subarray(ID_SIZE + NONCE_SIZE, -TAG_SIZE)), decipher.final()])
+        // It is nobody's before `final` has compared the tag.
+        const plain = decipher.update(wrapped.subarray(ID_SIZE + NONCE_SIZE, -TAG_SIZE))
+        decipher.final()
+        return plain
       } catch {
         // Changed, or moved here from elsewhere; it can't be told which, and nothing was opened.
         throw new DamagedError(place, 'was changed or is not from this place')

@@ -46,8 +46,22 @@ export function evidenceRoutes(
         200: {
           description: 'the evidence bundle',
           content: {
-            'application/json': { schema: z.looseObject({ format: z.literal('avow-evidence@v1') }) },
-            'text/html': { schema: z.string() },
+            'application/json': {
+              schema: z.looseObject({ format: z.literal('avow-evidence@v1') }),
+              example: {
+                format: 'avow-evidence@v1',
+                vkey: 'dash.example/_avow/log/shop+c638f466+AZPG…',
+                subject: 'wkWeQ_05Vb3ombUhl1XORqxL2WoeE-8QRWudB5hAGBk',
+                asOf: '2026-11-26T18:30:00.000Z',
+                notProved: NOT_PROVED,
+                checkpoint: 'dash.example/_avow/log/shop\n1042\n…\n\n— …\n',
+                records: [],
+                policies: [],
+                notices: [],
+                tombstones: [],
+              },
+            },
+            'text/html': { schema: z.string(), example: '<!doctype html>…' },
           },
         },
         ...refusals,

@@ -225,6 +225,24 @@ describe('who exports', () => {
   })
 })
 
+test('the description has an example of each refusal and each answer of these routes', async () => {
+  const { avow } = await testWorld()
+  const { paths } = await (await avow.app.request('/openapi.json')).json()
+  const routes = ['/v1/audit/export', '/v1/audit/export/manifest', '/v1/audit/subjects/{subject}/evidence']
+  for (const route of [...routes, '/v1/receipts/{id}']) {
+    const { responses } = paths[route].get as {
+      responses: Record<string, { description: string; content: Record<string, { examples?: object }> }>
+    }
+    for (const [status, { description, content }] of Object.entries(responses)) {
+      if (status === '200') continue
+      const named = [...description.matchAll(/`([a-z-]+)`: /g)].map(([, code]) => code)
+      expect([route, Object.keys(content['application/problem+json']!.examples ?? {})]).toEqual([route, named])
+    }
+  }
+  const text = JSON.stringify(routes.map((route) => paths[route].get.responses['200']))
+  expect(text.match(/"example":/g)?.length).toBeGreaterThanOrEqual(4)
+})
+
 /** What a line says of where it stands. */
 function idOf(line: Record<string, any>): { index?: string; id?: string } {
   if (line.index !== undefined) return { index: String(line.index) }

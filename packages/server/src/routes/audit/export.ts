@@ -150,7 +150,13 @@ export function exportRoutes(
             'avow-cursor': z.string().openapi({ description: 'for `cursor`, to go on or to ask for the manifest' }),
             'avow-log-size': z.string().openapi({ description: 'entries of the log that were looked through' }),
           }),
-          content: { 'application/x-ndjson': { schema: z.string() }, 'text/csv': { schema: z.string() } },
+          content: {
+            'application/x-ndjson': {
+              schema: z.string(),
+              example: '{"log":"shop","index":3,"id":"018f…","action":"save",…}\n',
+            },
+            'text/csv': { schema: z.string(), example: 'log,index,id,subject,account,…\r\nshop,3,018f…\r\n' },
+          },
         },
         ...refusals,
       },

@@ -1,0 +1,205 @@
+/**
+ * How fast all records leave, and what that costs whoever submits a consent meanwhile: `node bench/audit/export.mjs
+ * [--records 100000] [--format ndjson] [--seconds 10] [--data FOLDER]`. A server of its own, SQLite, asked over HTTP by other
+ * processes. `--data` keeps what was generated, and finds it again.
+ */
+import { fork } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { createAdaptorServer } from '@hono/node-server'
+
+const { values } = parseArgs({
+  options: {
+    records: { type: 'string', default: '100000' },
+    format: { type: 'string', default: 'ndjson' },
+    seconds: { type: 'string', default: '10' },
+    data: { type: 'string' },
+    role: { type: 'string', default: 'bench' },
+    url: { type: 'string' },
+  },
+})
+
+const SITE = 'bench'
+const ORIGIN = 'http://bench.example'
+
+await { bench, server, export: exporter, ingest }[values.role]()
+
+/** A server that tells where it is, makes as many records as it is short of, and how much it takes. */
+async function server() {
+  const { createAvow, readPolicy } = await import('@avow/server')
+  const { data } = values
+  const avow = await createAvow({
+    data,
+    publicUrl: 'http://127.0.0.1',
+    sites: [
+      {
+        site: SITE,
+        policy: readPolicy(new URL('../../demo/policy.json', import.meta.url).pathname),
+        origins: [ORIGIN],
+        publicLog: true,
+      },
+    ],
+    rateLimit: null,
+    keys: [new Uint8Array(32).fill(7)],
+    log: () => {},
+  })
+  const notice = await (await avow.app.request(`/v1/sites/${SITE}/notice`)).json()
+  const key = await avow.keys.create({ name: 'bench', site: SITE, scopes: ['audit:read', 'audit:export'] })
+  const { log } = await (
+    await avow.app.request('/v1/audit/records?limit=1', { headers: { authorization: `Bearer ${key}` } })
+  ).json()
+  const missing = Number(values.records) - log.size
+  const submit = async () => {
+    const answer = await avow.app.request('/v1/consents', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: ORIGIN },
+      body: JSON.stringify(submission(notice)),
+    })
+    await answer.arrayBuffer()
+  }
+  for (let made = 0; made < missing; made += 1024) await Promise.all(Array.from({ length: 1024 }, submit))
+  let peak = 0
+  let before = process.cpuUsage()
+  const watch = setInterval(() => {
+    peak = Math.max(peak, process.memoryUsage().rss)
+  }, 50)
+  createAdaptorServer({ fetch: avow.app.fetch }).listen(0, '127.0.0.1', function listening() {
+    process.send({ port: this.address().port, key, notice, size: log.size })
+  })
+  process.on('message', async (what) => {
+    if (what === 'reset') {
+      global.gc?.()
+      ;[before, peak] = [process.cpuUsage(), process.memoryUsage().rss]
+      process.send({ reset: true })
+    } else if (what === 'usage') {
+      const { user, system } = process.cpuUsage(before)
+      process.send({ cpuSeconds: (user + system) / 1e6, peakMb: peak / 2 ** 20 })
+    } else {
+      clearInterval(watch)
+      await avow.close()
+      process.exit(0)
+    }
+  })
+}
+
+function submission(notice) {
+  const now = Date.now()
+  const time = now.toString(16).padStart(12, '0')
+  const random = randomBytes(10).toString('hex')
+  const isGrant = random[0] < '8'
+  return {
+    id: `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-8${random.slice(3, 6)}-${random.slice(6, 18)}`,
+    site: SITE,
+    secret: randomBytes(16).toString('base64url'),
+    action: isGrant ? 'accept-all' : 'reject-all',
+    choices: { analytics: isGrant },
+    policy: notice.policy,
+    notice: { hash: notice.hash, language: notice.language },
+    ui: 'abc123',
+    layer: 'banner',
+    offered: ['reject-all', 'accept-all'],
+    decidedAt: new Date(now).toISOString(),
+    ageMs: 0,
+    gpc: null,
+    previous: null,
+    sdk: '0.1.0',
+  }
+}
+
+/** Takes one export whole, or one after another until it is told to stop. */
+function exporter() {
+  process.on('message', async ({ url, key, format, isOver }) => {
+    do {
+      const started = performance.now()
+      const answer = await fetch(`${url}/v1/audit/export?format=${format}`, {
+        headers: { authorization: `Bearer ${key}` },
+      })
+      let [bytes, lines] = [0, 0]
+      for await (const chunk of answer.body) {
+        bytes += chunk.length
+        for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++
+      }
+      process.send({ bytes, lines, seconds: (performance.now() - started) / 1000 })
+    } while (isOver === false)
+  })
+}
+
+/** Submits at a steady pace, whatever the answers take, and says what they took. */
+function ingest() {
+  process.on('message', async ({ url, notice, seconds, perSecond }) => {
+    const times = []
+    const until = performance.now() + seconds * 1000
+    const submit = async () => {
+      const started = performance.now()
+      const answer = await fetch(`${url}/v1/consents`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', origin: ORIGIN },
+        body: JSON.stringify(submission(notice)),
+      })
+      await answer.arrayBuffer()
+      if (answer.status === 201) times.push(performance.now() - started)
+    }
+    const pending = []
+    for (let next = performance.now(); next < until; next += 1000 / perSecond) {
+      await new Promise((resume) => setTimeout(resume, Math.max(0, next - performance.now())))
+      pending.push(submit())
+    }
+    await Promise.all(pending)
+    times.sort((a, b) => a - b)
+    const at = (share) => times[Math.min(times.length - 1, Math.floor(times.length * share))]
+    process.send({ count: times.length, p50: at(0.5), p99: at(0.99), max: times.at(-1) })
+  })
+}
+
+async function bench() {
+  const folder = values.data ?? mkdtempSync(path.join(tmpdir(), 'avow-bench-'))
+  mkdirSync(folder, { recursive: true })
+  const start = (role, ...more) =>
+    fork(import.meta.filename, ['--role', role, '--records', values.records, ...more], {
+      execArgv: role === 'server' ? ['--expose-gc'] : [],
+    })
+  const told = (child) => new Promise((resolve) => child.once('message', resolve))
+  const asked = (child, what) => {
+    const answer = told(child)
+    child.send(what)
+    return answer
+  }
+  const served = start('server', '--data', folder)
+  try {
+    const { port, key, notice } = await told(served)
+    const url = `http://127.0.0.1:${port}`
+    console.log(`${availableParallelism()} processors, load ${loadavg()[0].toFixed(1)}, Node ${process.version}`)
+    const taker = start('export')
+    for (const format of values.format.split(',')) {
+      // Once for the compiler, once for the figures.
+      await asked(taker, { url, key, format })
+      await asked(served, 'reset')
+      const { lines, bytes, seconds } = await asked(taker, { url, key, format })
+      const { cpuSeconds, peakMb } = await asked(served, 'usage')
+      console.log(
+        `${format.padEnd(8)} ${lines} records, ${(bytes / 2 ** 20).toFixed(0)} MB in ${seconds.toFixed(1)} s: ` +
+          `${Math.round(lines / seconds)}/s, ${Math.round(lines / cpuSeconds)}/s a core of the server, at most ${peakMb.toFixed(0)} MB`,
+      )
+    }
+    const submitter = start('ingest')
+    const load = { url, notice, seconds: Number(values.seconds), perSecond: 200 }
+    await asked(submitter, { ...load, seconds: 3 })
+    const alone = await asked(submitter, load)
+    const endless = start('export')
+    endless.send({ url, key, format: 'ndjson', isOver: false })
+    const beside = await asked(submitter, load)
+    endless.kill()
+    const row = ({ count, p50, p99, max }) =>
+      `${count} consents, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, at most ${max.toFixed(1)} ms`
+    console.log(`ingest alone            ${row(alone)}`)
+    console.log(`ingest beside an export ${row(beside)}, p99 ${(beside.p99 / alone.p99).toFixed(2)} times`)
+    for (const child of [taker, submitter]) child.kill()
+  } finally {
+    served.send('stop')
+    await new Promise((resolve) => served.once('exit', resolve))
+    if (values.data === undefined) rmSync(folder, { recursive: true, force: true })
+  }
+}
