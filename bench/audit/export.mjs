@@ -6,7 +6,7 @@
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, loadavg, tmpdir } from 'node:os'
+import { availableParallelism, loadavg, setPriority, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { createAdaptorServer } from '@hono/node-server'
@@ -187,15 +187,20 @@ async function bench() {
     const submitter = start('ingest')
     const load = { url, notice, seconds: Number(values.seconds), perSecond: 200 }
     await asked(submitter, { ...load, seconds: 3 })
-    const alone = await asked(submitter, load)
-    const endless = start('export')
-    endless.send({ url, key, format: 'ndjson', isOver: false })
-    const beside = await asked(submitter, load)
-    endless.kill()
     const row = ({ count, p50, p99, max }) =>
       `${count} consents, p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, at most ${max.toFixed(1)} ms`
-    console.log(`ingest alone            ${row(alone)}`)
-    console.log(`ingest beside an export ${row(beside)}, p99 ${(beside.p99 / alone.p99).toFixed(2)} times`)
+    // In turns, since others may use the machine.
+    for (let round = 0; round < 3; round++) {
+      const alone = await asked(submitter, load)
+      const endless = start('export')
+      // In life it is another machine, and takes nothing from this one.
+      setPriority(endless.pid, 19)
+      endless.send({ url, key, format: 'ndjson', isOver: false })
+      const beside = await asked(submitter, load)
+      endless.kill()
+      console.log(`ingest alone            ${row(alone)}`)
+      console.log(`ingest beside an export ${row(beside)}, p99 ${(beside.p99 / alone.p99).toFixed(2)} times`)
+    }
     for (const child of [taker, submitter]) child.kill()
   } finally {
     served.send('stop')

@@ -45,8 +45,11 @@ const BATCH_LIMIT = 1024
 /** Entries looked at in one step of work that walks the whole log, so that requests are answered in between. */
 const WALK_STEP = 1024
 
-/** Records read and opened in one go, which takes some milliseconds: requests are answered in between. */
+/** Records read in one go. */
 const OPEN_STEP = 128
+
+/** Records opened in one go, which takes a millisecond: whoever submits a consent meanwhile takes several turns to be answered. */
+const OPEN_SLICE = 32
 
 /** The escrow keeps which record and which grade, no more. */
 const LOST_GROUND = 'an erasure that was interrupted, or whose tombstone was lost: its ground is not known any more'
@@ -556,7 +559,9 @@ export class Ledger {
   ): Promise<T[]> {
     const opened: T[] = []
     for (let start = 0; start < indexes.length; start += OPEN_STEP) {
-      for (const { index, row, secrets } of await this.#parts.store.rows(indexes.slice(start, start + OPEN_STEP))) {
+      const rows = await this.#parts.store.rows(indexes.slice(start, start + OPEN_STEP))
+      for (const [i, { index, row, secrets }] of rows.entries()) {
+        if (i > 0 && i % OPEN_SLICE === 0) await new Promise<void>((resume) => setImmediate(resume))
         const record = open(index, row, secrets)
         if (record !== null) opened.push(record)
       }

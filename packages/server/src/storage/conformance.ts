@@ -259,6 +259,21 @@ export function conformance(name: string, driver: Driver): void {
       await storage.close()
     })
 
+    test('entries far apart, close together or backwards are read alike, and none where none is asked for', async () => {
+      const { storage, log } = await opened()
+      await log.append([], 0, numbered(40))
+      for (const indexes of [[], [39], [0, 39], [39, 38, 36], [38, 39, 40], [40, 41], [7, 7]]) {
+        const rows = await log.rows(indexes)
+        const there = indexes.filter((index) => index < 40)
+        expect(rows.map(({ index }) => index)).toEqual(there)
+        for (const { index, row, vault } of rows) {
+          same(row.entry, bytes(9, index))
+          same(vault?.secrets, bytes(64, index))
+        }
+      }
+      await storage.close()
+    })
+
     test('entries are found by facet, in both orders, within bounds, and of this log alone', async () => {
       const { storage, log } = await opened()
       const { log: other } = await storage.openLog('other', 'log.example/other')

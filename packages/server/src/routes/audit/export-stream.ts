@@ -1,6 +1,5 @@
 /** Records as a stream of text in one of the formats: a page at a time, in constant memory, as fast as it is taken. */
 import { createHash } from 'node:crypto'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Format, LeftOut } from '../../consent/exports/formats.js'
 import type { Published } from '../../consent/exports/published.js'
 import type { LinkedRecord } from '../site.js'
@@ -13,6 +12,8 @@ export interface ExportSource {
   readonly format: Format
   /** Whether this is the beginning of the file, where some formats have a line of their own. */
   readonly isBeginning: boolean
+  /** Waited for after each page, so that whoever is in more of a hurry goes first. */
+  readonly giveWay: () => Promise<void>
 }
 
 /** How much a stream was so far. */
@@ -27,7 +28,7 @@ export const createTally = (): Tally => ({ records: 0, leftOut: { unlinked: 0, d
 
 /** A piece for each page. `tally` has counted what was taken, and is whole once the last piece was. */
 export async function* exportText(source: ExportSource, tally: Tally): AsyncGenerator<string> {
-  const { pages, format, publishedOf, isBeginning } = source
+  const { pages, format, publishedOf, isBeginning, giveWay } = source
   if (isBeginning && format.head !== '') yield format.head
   for await (const { records } of pages) {
     let text = ''
@@ -39,8 +40,7 @@ export async function* exportText(source: ExportSource, tally: Tally): AsyncGene
       } else tally.leftOut[line.leftOut]++
     }
     if (text !== '') yield text
-    // Who submits a consent meanwhile is answered between two pages.
-    await nextTurn()
+    await giveWay()
   }
 }
 

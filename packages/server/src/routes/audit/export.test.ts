@@ -47,6 +47,7 @@ describe('an export', () => {
     expect(rows.map(({ index }) => index)).toEqual(Array.from({ length: 600 }, (_, i) => rows[0].index + i))
     const { records } = await (await world.audit('/records?limit=1000', world.key)).json()
     expect(rows).toEqual(records.reverse().map((record: object) => ({ ...record, page: null })))
+    expect(await world.lines('')).toEqual(rows)
     const newest = await world.lines('format=ndjson&order=newest')
     expect(newest).toEqual(rows.reverse())
   })
@@ -61,12 +62,11 @@ describe('an export', () => {
     expect(await world.lines('format=ndjson', { 'avow-subject-account': 'ann' })).toMatchObject([{ account: 'ann' }])
     for (const [query, field] of [
       ['format=xml', 'format'],
-      ['', 'format'],
       ['format=csv&colour=red', 'colour'],
       ['format=csv&denied=nonsense', 'denied'],
       ['format=csv&from=2026-11-24T00:00:00Z&to=2026-11-23T00:00:00Z', 'from'],
       ['format=csv&cursor=AAAA', 'cursor'],
-      ['format=csv&after=7', 'cursor'],
+      ['format=csv&after=7', 'after'],
       ['format=csv&limit=7', 'limit'],
     ]) {
       for (const path of ['', '/manifest']) {

@@ -16,8 +16,11 @@ import { createTally, Digest, exportText, type Tally, toBody } from './export-st
 import { type Pages, pagesOf } from './record-pages.js'
 import { accountHeader } from './records.js'
 
-/** Records that are opened and written in one go: some hundred kilobytes, and a few milliseconds between two looks at who else asks. */
-const PAGE = 256
+/** Records that are read and written in one go: some eighty kilobytes. */
+const PAGE = 128
+
+/** The longest that a page waits for consents that are being recorded: where they never cease, an export goes on all the same. */
+const GIVE_WAY_MS = 20
 
 /** Pages between two line breaks in front of a manifest. */
 const HEARTBEAT = 64
@@ -28,7 +31,7 @@ const question = {
   ...filterFields,
   order: filterFields.order.unwrap().default('oldest'),
   log: logName,
-  format: z.enum(FORMAT_NAMES).openapi({ example: 'ndjson' }),
+  format: z.enum(FORMAT_NAMES).default('ndjson'),
   cursor: z
     .string()
     .max(64)
@@ -111,7 +114,7 @@ export function exportRoutes(
     const bound = ['export', caller.kind, caller.id, ledger.log, filter, format]
     const size = cursor === null ? null : parseCursor(cursor, bound, site.blind.cursor).size
     if (after !== null && size === null)
-      throw new InputError('cursor', 'what Avow-Cursor said of the export to go on with')
+      throw new InputError('after', 'a cursor beside it: what Avow-Cursor said of the export to go on with')
     const index = after === null ? null : await indexOf(site, ledger, after)
     const start = size === null ? null : { size, index }
     const source = await pagesOf(site, ledger, filter, { cursor: null, start, limit: PAGE, caller })
@@ -126,6 +129,7 @@ export function exportRoutes(
             publishedOf: (record) => ({ policy: policyOf(site, record), publicUrl }),
             format: FORMATS[format],
             isBeginning: index === null,
+            giveWay: () => giveWayTo(site.ledger),
           },
           tally,
         ),
@@ -241,6 +245,17 @@ async function manifestOf(asked: Asked, digest: Digest, now: number): Promise<z.
     leftOut: { unlinked, erased, denials: tally.leftOut.denial },
     ...digest.result(),
   }
+}
+
+/** Whoever submits a consent is waiting for it; whoever exports is not. */
+async function giveWayTo(ledger: Ledger): Promise<void> {
+  await new Promise<void>((resume) => setImmediate(resume))
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resume) => {
+    timer = setTimeout(resume, GIVE_WAY_MS)
+  })
+  await Promise.race([ledger.settled(), late])
+  clearTimeout(timer)
 }
 
 const told = (filters: Readonly<Record<string, string | null | undefined>>): Record<string, string> =>
