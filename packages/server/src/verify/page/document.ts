@@ -31,7 +31,7 @@ export function createEvidencePage(bundle: ShownBundle, script: string): { html:
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>Evidence of consent</h1>
+<header><h1>Evidence of consent</h1></header>
 <section id="check" aria-labelledby="check-title">
 <h2 id="check-title">Is it true?</h2>
 <div id="result" role="status"><p>Not checked: this page has not run its script. What it says can be checked with <code>avow verify</code>.</p></div>
