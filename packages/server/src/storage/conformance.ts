@@ -266,9 +266,9 @@ export function conformance(name: string, driver: Driver): void {
         const rows = await log.rows(indexes)
         const there = indexes.filter((index) => index < 40)
         expect(rows.map(({ index }) => index)).toEqual(there)
-        for (const { index, row, vault } of rows) {
+        for (const { index, row, secrets } of rows) {
           same(row.entry, bytes(9, index))
-          same(vault?.secrets, bytes(64, index))
+          same(secrets, bytes(64, index))
         }
       }
       await storage.close()
