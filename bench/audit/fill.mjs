@@ -103,7 +103,12 @@ export async function fill({ storage, folder, site, keys, seed, records, people,
           compose(recordedAt) {
             const parts = composeRecord(submission, subject, said.account, policy, 'Firefox', recordedAt)
             return {
-              ...{ kind: 'consent', subject: blind.subject(subject), facet: facetOf(parts.evidence), ...parts },
+              ...{
+                kind: 'consent',
+                subject: blind.subject(subject),
+                facet: blind.hideFacet(facetOf(parts.evidence)),
+                ...parts,
+              },
               account: said.account === null ? null : blind.account(said.account),
             }
           },

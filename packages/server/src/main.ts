@@ -300,7 +300,11 @@ async function openSite(
   const [ledger] = logs.values()
   if (!ledger) throw new Error(`no log of ${site.site} was opened`)
   // Before anything is appended that is dated: what isn't is a beginning of the log.
-  for (const log of logs.values()) await log.dateEarlier((evidence) => describeEvidence(evidence as Evidence))
+  const describe = (evidence: object) => {
+    const { facet, recordedAt } = describeEvidence(evidence as Evidence)
+    return { facet: blind.hideFacet(facet), recordedAt }
+  }
+  for (const log of logs.values()) await log.dateEarlier(describe)
   const notices = noticesOf(policy, labels)
   const earlier = (await Promise.all([...logs.values()].reverse().map((log) => log.documents()))).flat()
   if (ledger.fork === null) await publish(ledger, blind, await due(ledger, earlier, policy, notices))

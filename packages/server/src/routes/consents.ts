@@ -137,7 +137,7 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Car
           kind: 'consent',
           subject: blinded,
           account: account === null ? null : site.blind.account(account),
-          facet: facetOf(parts.evidence),
+          facet: site.blind.hideFacet(facetOf(parts.evidence)),
           ...parts,
         }
       },

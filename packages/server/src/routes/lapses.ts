@@ -48,7 +48,7 @@ async function recordLapse(site: Site, keptIn: Ledger, { subject, day }: ActiveD
           kind: 'consent',
           subject,
           account: account === null ? null : site.blind.account(account),
-          facet: facetOf(parts.evidence),
+          facet: site.blind.hideFacet(facetOf(parts.evidence)),
           ...parts,
         }
       },

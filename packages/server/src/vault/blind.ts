@@ -1,5 +1,5 @@
 /** Keyed blind indexes: what a subject, an account or a submission is found by in the vault, telling nothing to who lacks the key. */
-import { randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { hmacSha256 } from '../merkle/hash.js'
 import type { Storage } from '../storage/storage.js'
 import type { Keyring } from './keyring.js'
@@ -26,7 +26,18 @@ export interface Blinder {
   asked(name: string, value: string): Uint8Array
   /** What shows that a cursor was given out here, for what the text says. */
   cursor(text: string): Uint8Array
+  /** A facet as the vault keeps it: found again by being the same each time, and read by nobody who lacks the key. */
+  hideFacet(facet: string): string
+  /** What was hidden. Throws for what this key did not hide. */
+  showFacet(hidden: string): string
 }
+
+/** Facets are few, and each is read for thousands of records: those that were met are remembered, up to so many. */
+const FACETS_LIMIT = 4096
+const NONCE_SIZE = 12
+const TAG_SIZE = 16
+/** What is hidden is filled up to a multiple of this, so that its length doesn't tell what was chosen. */
+const PAD_BYTES = 512
 
 /** Where a site's key is kept, wrapped. */
 const PLACE = 'blind-index/'
@@ -74,6 +85,49 @@ export async function openBlinder(storage: Storage, site: string, keyring: Keyri
     accessor: (id) => blind('accessor', id).subarray(0, INDEX_SIZE),
     asked: (name, value) => blind('asked', `${name}=${value}`).subarray(0, INDEX_SIZE),
     cursor: (text) => blind('cursor', text),
+    ...facetHider(blind('facet-key', ''), (facet) => blind('facet', facet).subarray(0, NONCE_SIZE)),
+  }
+}
+
+/**
+ * AES-256-GCM under a nonce that is made of what is hidden: the same text is the same ciphertext, and no nonce serves two texts,
+ * as a synthetic one doesn't in RFC 5297.
+ */
+function facetHider(key: Uint8Array, nonceOf: (facet: string) => Uint8Array): Pick<Blinder, 'hideFacet' | 'showFacet'> {
+  const hidden = new Map<string, string>()
+  const shown = new Map<string, string>()
+  const remember = (facet: string, text: string) => {
+    if (shown.size >= FACETS_LIMIT) for (const known of [hidden, shown]) known.clear()
+    hidden.set(facet, text)
+    shown.set(text, facet)
+  }
+  return {
+    hideFacet(facet) {
+      const known = hidden.get(facet)
+      if (known !== undefined) return known
+      const plain = Buffer.from(facet)
+      const padded = Buffer.alloc(Math.ceil(plain.length / PAD_BYTES) * PAD_BYTES, ' ')
+      padded.set(plain)
+      const nonce = nonceOf(facet)
+      const cipher = createCipheriv('aes-256-gcm', key, nonce)
+      const text = Buffer.concat([nonce, cipher.update(padded), cipher.final(), cipher.getAuthTag()]).toString(
+        'base64url',
+      )
+      remember(facet, text)
+      return text
+    },
+    showFacet(text) {
+      const known = shown.get(text)
+      if (known !== undefined) return known
+      const bytes = Buffer.from(text, 'base64url')
+      const end = bytes.length - TAG_SIZE
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_SIZE), { authTagLength: TAG_SIZE })
+      decipher.setAuthTag(bytes.subarray(end))
+      const plain = Buffer.concat([decipher.update(bytes.subarray(NONCE_SIZE, end)), decipher.final()])
+      const facet = plain.toString().trimEnd()
+      remember(facet, text)
+      return facet
+    },
   }
 }
 

@@ -57,7 +57,7 @@ async function logOf(count: number) {
           kind: 'consent',
           subject: blind.subject(subject),
           account: null,
-          facet: facetOf(evidence),
+          facet: blind.hideFacet(facetOf(evidence)),
           evidence,
           identity,
         }

@@ -84,7 +84,7 @@ export async function pagesOf(
     }
   }
 
-  return { log, pages, leftOut: () => countLeftOut(ledger, filter, whole) }
+  return { log, pages, leftOut: () => countLeftOut(site, ledger, filter, whole) }
 }
 
 /** The newest head, or that of the first page. Rejects with `InputError` where the log has gone back behind it. */
@@ -109,16 +109,17 @@ const beyond = ({ from, below }: Range, index: number, order: RecordFilter['orde
   order === 'newest' ? { from, below: Math.min(below, index) } : { from: Math.max(from, index + 1), below }
 
 /** The facets that match. */
-const facetsOf = async (ledger: Ledger, filter: RecordFilter) =>
-  (await ledger.facets()).filter((text) => matchesFacet(filter, parseFacet(text)))
+const facetsOf = async ({ blind }: Site, ledger: Ledger, filter: RecordFilter) =>
+  (await ledger.facets()).filter((hidden) => matchesFacet(filter, parseFacet(blind.showFacet(hidden))))
 
 type Find = (range: Range, limit: number) => Promise<number[]>
 
 /** Finds indexes in a range in the order asked for: by whom they are about where that is said, else by facet. */
-async function finderOf({ blind }: Site, ledger: Ledger, filter: RecordFilter): Promise<Find> {
+async function finderOf(site: Site, ledger: Ledger, filter: RecordFilter): Promise<Find> {
+  const { blind } = site
   const { subject, account, order } = filter
   if (subject === null && account === null) {
-    const facets = await facetsOf(ledger, filter)
+    const facets = await facetsOf(site, ledger, filter)
     return (range, limit) => ledger.findFacets({ ...range, facets, erased: null, order, limit })
   }
   const bySubject = subject === null ? null : await ledger.findSubject(blind.subject(subject))
@@ -131,9 +132,9 @@ async function finderOf({ blind }: Site, ledger: Ledger, filter: RecordFilter): 
   return async ({ from, below }, limit) => matching.filter((index) => index >= from && index < below).slice(0, limit)
 }
 
-async function countLeftOut(ledger: Ledger, filter: RecordFilter, whole: Range): Promise<LeftOut> {
+async function countLeftOut(site: Site, ledger: Ledger, filter: RecordFilter, whole: Range): Promise<LeftOut> {
   if (filter.subject !== null || filter.account !== null) return { unlinked: 0, erased: 0 }
-  const facets = await facetsOf(ledger, filter)
+  const facets = await facetsOf(site, ledger, filter)
   let unlinked = 0
   for (let range = whole; ; ) {
     const query = { ...range, facets, erased: 'unlink', order: 'oldest', limit: COUNT_STEP } as const

@@ -95,8 +95,9 @@ export function statsRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
       if (to - from > PERIODS_LIMIT * { day: 1, week: 7, month: 28 }[interval])
         throw new InputError('interval', `a longer one: at most ${PERIODS_LIMIT} periods are answered`)
       const caller = c.get('caller')
-      const { logs } = siteOf(sites, caller.site)
-      const counts = (await Promise.all([...logs.values()].map((log) => log.counts(from, to)))).flat()
+      const { logs, blind } = siteOf(sites, caller.site)
+      const kept = (await Promise.all([...logs.values()].map((log) => log.counts(from, to)))).flat()
+      const counts = kept.map(({ facet, ...count }) => ({ ...count, facet: blind.showFacet(facet) }))
       const exact = may(caller, 'audit:read', caller.site)
       const all = statistics(counts, interval, dimensions)
       const periods = (exact ? all : coarsened(all)).map(({ day, cells }) => ({
