@@ -1,5 +1,5 @@
 /** `avow export` against a server that breaks off, refuses, and forgets: a file is there only once it is whole. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { testFolder } from '../test-folder.js'
@@ -178,4 +178,79 @@ test('what is missing is named before anything is asked', async () => {
     exportRecords([URL_, '--out', `${out}2`, '--format', 'csv'], { ...web, apiKey: '' }, () => {}),
   ).rejects.toThrow('AVOW_API_KEY')
   expect([read(out), asked]).toEqual(['mine', []])
+})
+
+test('a server that sends the same again and again, and no row more, is not asked for ever', async () => {
+  const { run, way, waited, direct } = await exportWorld(4)
+  way.breakAfter = (await direct('format=csv')).indexOf('\r\n') + 30
+  expect(await run('csv')).toBe(2)
+  expect(waited.length).toBeLessThan(10)
+  expect(existsSync(out)).toBe(false)
+})
+
+test('a manifest that can not be had is 2, and the same command needs nothing else any more', async () => {
+  const { run, way, asked, direct, printed } = await exportWorld(4)
+  way.instead = (url) => (url.pathname.endsWith('manifest') ? new TypeError('fetch failed') : null)
+  expect(await run()).toBe(2)
+  expect(printed.at(-1)).toContain('run the same again')
+  expect(existsSync(out)).toBe(false)
+  way.instead = () => null
+  asked.length = 0
+  expect(await run()).toBe(0)
+  expect(asked).toEqual(['export after', 'export/manifest'])
+  expect(read(out)).toBe(await direct('format=ndjson'))
+})
+
+test.each([
+  ['a page of a proxy', '<html>'],
+  ['nothing', ''],
+  ['JSON that is none', 'null'],
+  ['half of it', '{"sha256":'],
+])('%s in place of the manifest is no reason to give the file its name', async (_, body) => {
+  const { run, way } = await exportWorld(2)
+  way.instead = (url) => (url.pathname.endsWith('manifest') ? new Response(body) : null)
+  await expect(run()).rejects.toThrow('manifest')
+  expect(existsSync(out)).toBe(false)
+})
+
+test('a manifest that does not end is given up', async () => {
+  const { run, way } = await exportWorld(2)
+  let sent = 0
+  way.instead = (url) =>
+    url.pathname.endsWith('manifest')
+      ? new Response(
+          new ReadableStream({
+            pull(controller) {
+              if (++sent > 4096) return controller.close()
+              controller.enqueue(new Uint8Array(65_536).fill(0x0a))
+            },
+          }),
+        )
+      : null
+  await expect(run()).rejects.toThrow('manifest')
+  expect(sent).toBeLessThan(1000)
+})
+
+test('no file of anybody else is written over', async () => {
+  const { run, asked } = await exportWorld(2)
+  for (const name of ['.part', '.manifest.json']) {
+    writeFileSync(out + name, 'mine')
+    await expect(run()).rejects.toThrow(`${out}${name}`)
+    expect(read(out + name)).toBe('mine')
+    rmSync(out + name)
+  }
+  expect(asked).toEqual([])
+})
+
+test('where what had arrived was removed, it is fetched anew', async () => {
+  const { run, way, direct } = await exportWorld(4)
+  way.breakAfter = 1000
+  let times = 0
+  way.instead = () => (times++ > 0 ? new TypeError('gone') : null)
+  expect(await run()).toBe(2)
+  rmSync(`${out}.part`)
+  way.breakAfter = null
+  way.instead = () => null
+  expect(await run()).toBe(0)
+  expect(read(out)).toBe(await direct('format=ndjson'))
 })

@@ -23,10 +23,13 @@ import { replaceFile, syncFolder, writeWhole } from '../storage/durable-file.js'
 import { realWeb, reasonOf, type Web } from './log-source.js'
 import { showProgress } from './progress.js'
 
-/** How often nothing at all may arrive, one time after the other. */
+/** How often no further row may arrive, one time after the other. */
 const TRIES = 5
 const WAIT_MS = 2000
 const WAIT_LIMIT_S = 120
+
+/** A manifest has some kilobytes, and a line break in front for some thousands of records. */
+const MANIFEST_LIMIT = 1 << 20
 
 /** What the server's own filters are called; it says what is wrong with a value. */
 const FILTERS = [
@@ -73,20 +76,22 @@ export async function exportRecords(args: string[], web: Web = realWeb(), print 
   if (!url || rest.length > 0 || !/^https?:\/\//.test(url))
     throw new InputError('URL', 'the address of the private surface, https://privacy.example')
   if (!out) throw new InputError('--out', 'the file to write')
-  if (existsSync(out)) throw new InputError('--out', `a file that is not there yet: ${out} is`)
+  const files = { out, part: `${out}.part`, begun: `${out}.part.json`, manifest: `${out}.manifest.json` }
+  // What was begun has a part, and perhaps a manifest; else these are somebody else's.
+  const taken = existsSync(files.begun) ? [out] : [out, files.part, files.manifest]
+  for (const file of taken)
+    if (existsSync(file)) throw new InputError('--out', `a file that is not there yet: ${file} is`)
   if (!web.apiKey) throw new InputError('AVOW_API_KEY', 'an API key with audit:export')
   const format = FORMAT_NAMES.find((name) => name === given.format)
   if (!format) throw new InputError('--format', `one of ${FORMAT_NAMES.join(', ')}`)
   const question = { url: url.replace(/\/$/, ''), format, filters: pick(given, FILTERS), headers: headersOf(given) }
-  const files = { out, part: `${out}.part`, begun: `${out}.part.json` }
   const begun = await fetchAll(question, files, web, print)
-  if (!begun) {
+  const said = begun && (await fetchManifest(begun, web, print))
+  if (!said) {
     print(`broke off: what arrived is in ${files.part}; run the same again to go on`)
     return 2
   }
-  const manifest = await fetchManifest(begun, web)
   const { sha256, bytes } = await digestOf(files.part)
-  const said = JSON.parse(manifest) as { sha256: string; bytes: number; records: number }
   if (said.sha256 !== sha256 || said.bytes !== bytes) {
     print(
       `does not agree: ${files.part} has ${bytes} bytes with the SHA-256 ${sha256}, and the server says ${said.bytes} and ${said.sha256}. ` +
@@ -94,7 +99,7 @@ export async function exportRecords(args: string[], web: Web = realWeb(), print 
     )
     return 1
   }
-  replaceFile(`${out}.manifest.json`, `${JSON.stringify(said, null, 2)}\n`)
+  replaceFile(files.manifest, `${JSON.stringify(said, null, 2)}\n`)
   syncFile(files.part)
   // Last: a file under this name is whole.
   renameSync(files.part, out)
@@ -104,7 +109,7 @@ export async function exportRecords(args: string[], web: Web = realWeb(), print 
   return 0
 }
 
-type Files = Readonly<Record<'out' | 'part' | 'begun', string>>
+type Files = Readonly<Record<'out' | 'part' | 'begun' | 'manifest', string>>
 
 /** Resolves once all has arrived; to null if it broke off too often. Rejects for what the server refuses. */
 async function fetchAll(
@@ -115,10 +120,13 @@ async function fetchAll(
 ): Promise<Begun | null> {
   let begun = readBegun(question, files)
   const progress = showProgress('exporting')
+  let had = 0
   for (let tries = 0; tries < TRIES; ) {
     const last = begun ? await lastRow(files.part, question.format) : null
     if (begun && !last) truncateSync(files.part, 0)
-    let arrived = 0
+    // What arrives and is cut off again, or begins anew, is no way forward.
+    if (last && last.rows > had) tries = 0
+    had = last?.rows ?? 0
     try {
       const more = begun && { cursor: begun.cursor, ...(last ? { after: last.id } : {}) }
       const response = await ask(`/v1/audit/export`, question, more ?? {}, web)
@@ -127,7 +135,6 @@ async function fetchAll(
       let rows = last?.rows ?? 0
       for await (const bytes of bodyOf(response)) {
         append(files.part, bytes)
-        arrived += bytes.length
         for (const byte of bytes) if (byte === 0x0a) rows++
         progress(Math.min(rows, size - 1), size)
       }
@@ -136,7 +143,7 @@ async function fetchAll(
     } catch (error) {
       // Refused, or the disk is full: not for asking again.
       if (!(error instanceof BrokenOffError)) throw error
-      tries = arrived > 0 ? 1 : tries + 1
+      tries++
       print(`broke off: ${error.message}`)
       if (tries < TRIES) await web.wait(WAIT_MS * tries)
     }
@@ -146,7 +153,7 @@ async function fetchAll(
 
 /** What was begun before, if it was the same question. */
 function readBegun(question: Question, files: Files): Begun | null {
-  if (!existsSync(files.begun)) return null
+  if (!existsSync(files.begun) || !existsSync(files.part)) return null
   const begun = JSON.parse(readFileSync(files.begun, 'utf8')) as Begun
   if (JSON.stringify(begun.question) !== JSON.stringify(question))
     throw new InputError(
@@ -166,18 +173,50 @@ function begin(question: Question, { begun, part }: Files, { headers }: Response
   return { question, cursor, size }
 }
 
-async function fetchManifest({ question, cursor }: Begun, web: Web): Promise<string> {
+interface Manifest {
+  readonly sha256: string
+  readonly bytes: number
+  readonly records: number
+}
+
+/** Resolves to null if it broke off too often. Rejects for what the server refuses, and for what is no manifest. */
+async function fetchManifest(
+  { question, cursor }: Begun,
+  web: Web,
+  print: (line: string) => void,
+): Promise<Manifest | null> {
   for (let tries = 1; ; tries++) {
     try {
-      const response = await ask('/v1/audit/export/manifest', question, { cursor }, web)
-      const parts: Uint8Array[] = []
-      for await (const bytes of bodyOf(response)) parts.push(bytes)
-      return Buffer.concat(parts).toString('utf8').trim()
+      return parseManifest(await textOf(await ask('/v1/audit/export/manifest', question, { cursor }, web)))
     } catch (error) {
-      if (!(error instanceof BrokenOffError) || tries === TRIES) throw error
+      if (!(error instanceof BrokenOffError)) throw error
+      print(`broke off: ${error.message}`)
+      if (tries === TRIES) return null
       await web.wait(WAIT_MS * tries)
     }
   }
+}
+
+async function textOf(response: Response): Promise<string> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const bytes of bodyOf(response)) {
+    parts.push(bytes)
+    size += bytes.length
+    if (size > MANIFEST_LIMIT) throw new Error('the manifest does not end')
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
+/** What is compared; the rest is kept as the server says it. */
+function parseManifest(text: string): Manifest {
+  try {
+    const said = JSON.parse(text) as Manifest
+    if (said.sha256 && said.bytes >= 0 && said.records >= 0) return said
+  } catch {
+    // A page of a proxy, or half of one.
+  }
+  throw new Error('what came in place of the manifest is none')
 }
 
 /** Rejects with `BrokenOffError` where it may go better the next time. */
