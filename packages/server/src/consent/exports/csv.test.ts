@@ -9,7 +9,7 @@ import { testRecord } from './test-records.js'
 const read = (text: string): Record<string, string>[] => parse(text, { columns: true, record_delimiter: '\r\n' })
 
 /** What a reader takes off who wants the value as it was recorded. */
-const plain = (value: string) => (/^'+[=+\-@\t\r\n]/.test(value) ? value.slice(1) : value)
+const plain = (value: string) => value.replace(/^'(?='*[=+\-@\t\r\n])|(?<=[;\r\n])'(?='*[=+\-@])/g, '')
 
 test('a third party’s parser reads back what was recorded', () => {
   const record = testRecord({ gpc: false, choices: { analytics: true, ads: false, maps: true } })
@@ -39,15 +39,28 @@ test('whatever stands in a value, a third party’s parser reads it back, and no
         page,
         agent,
       ])
-      for (const value of Object.values(rows[0]!)) expect(value).not.toMatch(/^[=+\-@\t\r\n]/)
+      for (const value of Object.values(rows[0]!)) expect(value).not.toMatch(/^[=+\-@\t\r\n]|[;\r\n][=+\-@]/)
     }),
   )
 })
 
-test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '=HYPERLINK("https://evil.example","x")'])(
+test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r', '=HYPERLINK("https://evil.example","x")'])(
   'what a spreadsheet would take for a formula is text: %j',
   (account) => {
     expect(read(CSV_HEAD + csvLine(testRecord({}, { account })))[0]!.account).toBe(`'${account}`)
+  },
+)
+
+test.each([
+  [";=1+cmd|' /C calc'!A0;", ";'=1+cmd|' /C calc'!A0;"],
+  ['a\n=1', "a\n'=1"],
+  ["x;'=1", "x;''=1"],
+  ['\r=1', "'\r'=1"],
+  ['a;b=1', 'a;b=1'],
+])(
+  'nor what would begin a cell where lines are cut at a semicolon, as they are in half of Europe: %j',
+  (page, shown) => {
+    expect(read(CSV_HEAD + csvLine(testRecord({}, { page })))[0]!.page).toBe(shown)
   },
 )
 

@@ -1,6 +1,6 @@
 /**
  * Records as comma-separated values (RFC 4180). A program that calculates takes what begins with `=`, `+`, `-` or `@` for
- * a formula, and what it is told by a stranger must not be one: such a value gets an apostrophe in front.
+ * a formula, and what it is told by a stranger must not be one: there an apostrophe comes in front.
  */
 import type { Exported } from './formats.js'
 import { rowOf } from './ndjson.js'
@@ -14,8 +14,12 @@ const COLUMNS = [
 
 export const CSV_HEAD = `${COLUMNS.join(',')}\r\n`
 
-/** Apostrophes in front count too, so that taking one away again always gives what was there. */
-const FORMULA = /^'*[=+\-@\t\r\n]/
+/**
+ * Where a formula may begin: with the value, and behind a semicolon or a line break in it, for where a semicolon separates,
+ * quotes in the middle of a line mean nothing. Apostrophes in front count too, so that taking one away again always gives
+ * what was there.
+ */
+const FORMULA = /^(?='*[=+\-@\t\r\n])|(?<=[;\r\n])(?='*[=+\-@])/g
 
 export function csvLine(record: Exported): string {
   const { choices, policy, notice, offered, ...row } = rowOf(record)
@@ -39,6 +43,6 @@ export function csvLine(record: Exported): string {
 function field(value: string | number | boolean | null): string {
   if (value === null) return ''
   if (typeof value !== 'string') return String(value)
-  const text = FORMULA.test(value) ? `'${value}` : value
+  const text = value.replace(FORMULA, "'")
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
