@@ -112,3 +112,9 @@ test('where the browser’s clock can’t be right, the server’s word counts',
   const record = toJsonld(testRecord({ clock: 'implausible' }), published)
   expect(record['dpv:hasConsentStatus'][0]!['dpv:isIndicatedAtTime']).toBe('2026-11-23T10:00:00.000Z')
 })
+
+test('what nobody decided, the data subject did not indicate', () => {
+  const lapse = testRecord({ action: 'lapse', layer: 'server', offered: [], choices: { analytics: false } })
+  const record = toJsonld(lapse, published)
+  expect(record['dpv:hasConsentStatus'][0]!['dpv:isIndicatedBy']).toBe(record['dpv:hasDataController']['@id'])
+})

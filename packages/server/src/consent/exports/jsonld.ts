@@ -111,7 +111,8 @@ export function toJsonld({ evidence, identity }: Linked, published: Published) {
       'dpv:hasProcess': processOf(id),
       // Where the browser's clock can't be right, the server's word counts, as it does for the state.
       'dpv:isIndicatedAtTime': evidence.clock === 'ok' ? evidence.decidedAt : evidence.recordedAt,
-      'dpv:isIndicatedBy': 'dpv:DataSubject',
+      // A lapse is the controller's word: the data subject said nothing.
+      'dpv:isIndicatedBy': evidence.action === 'lapse' ? controller : 'dpv:DataSubject',
       'dpv:hasIndicationMethod': `${evidence.layer}: ${evidence.action}, offered ${evidence.offered.join(', ') || 'nothing'}`,
       'dpv:hasDuration': {
         '@type': 'dpv:UntilTimeDuration',
