@@ -141,9 +141,11 @@ describe('the access log', () => {
     await ask('/v1/audit/records?jane=1&jane@example.org=2&__proto__=3&limit=jane@example.org')
     // Mistyped: under names that are kept in clear.
     await ask(`/v1/audit/records?log=${subject}&action=${id}`)
+    await ask(`/v1/audit/export?cursor=AAAA&after=${id}`)
     const all = await accesses()
+    expect(all[1]?.filters).toEqual({ after: expect.stringMatching(/^[\w-]{22}$/) })
     const text = JSON.stringify([all, (await stored()).entries])
-    expect(all[2]?.filters).toMatchObject({ other: expect.stringMatching(/^[\w-]{22}$/) })
+    expect(all[3]?.filters).toMatchObject({ other: expect.stringMatching(/^[\w-]{22}$/) })
     for (const personal of [subject, id, 'jane']) expect(text).not.toContain(personal)
     // Who asks that has asked about her, too.
     const [own, about, ...rest] = await accesses(`?subject=${subject}`)

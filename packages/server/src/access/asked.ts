@@ -15,7 +15,7 @@ const CLEAR = new Set(
 const PLAIN = /^[\w.:,/+-]{1,32}$/
 
 /** The other names that a route knows. */
-const NAMES = new Set(['subject', 'account', 'id', 'record', 'who', 'route'])
+const NAMES = new Set(['subject', 'account', 'id', 'record', 'after', 'who', 'route'])
 
 /** More than any route has; what goes beyond is refused by the route anyway. */
 const FILTERS_LIMIT = 32
