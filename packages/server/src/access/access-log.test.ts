@@ -268,6 +268,22 @@ describe('the access log', () => {
     expect(warned).toEqual([expect.stringMatching(/recorded without its rows: the reader went away/)])
   })
 
+  test('goes on for who began, with the same filters alone, and for no time that ends before it begins', async () => {
+    const { avow, ask, page, reader } = await world()
+    for (let i = 0; i < 4; i++) await ask('/v1/audit/records')
+    const { next } = await page('?limit=2&route=GET /v1/audit/records')
+    expect((await page(`?limit=1&route=GET /v1/audit/records&cursor=${next}`)).accesses).toHaveLength(1)
+    const other = await avow.keys.create({ name: 'other', site: SITE, scopes: ['access:read'] })
+    const times = 'from=2026-11-24T00:00:00Z&to=2026-11-23T00:00:00Z'
+    for (const [query, key, field] of [
+      [`route=GET /v1/audit/records&cursor=${next}`, other, 'cursor'],
+      [`cursor=${next}`, reader, 'cursor'],
+      [`route=GET /v1/audit/records&who=x&cursor=${next}`, reader, 'cursor'],
+      [times, reader, 'from'],
+    ] as const)
+      expect(await (await ask(`/v1/audit/access-log?${query}`, key)).json()).toMatchObject({ status: 422, field })
+  })
+
   test('is looked through a little at a time where what is asked for is rare, and all of it is found', async () => {
     const { log } = await alone({ lookLimit: 10 })
     const who = { kind: 'key', id: 'key_x', name: 'x' } as const

@@ -1,9 +1,11 @@
 /** `/v1/audit/access-log`: who asked the private surface for what. Asking this is itself in it. */
+import { timingSafeEqual } from 'node:crypto'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AccessPlace } from '../access/access-log.js'
 import { decodeBase64url, encodeBase64url } from '../ledger/base64.js'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { InputError } from '../problem.js'
+import type { Sign } from './audit/cursor.js'
 import { json, logSchema, problems, REFUSED, SECURITY, subjectParam } from './openapi.js'
 import { type Sites, siteOf } from './site.js'
 
@@ -42,19 +44,31 @@ const access = z
   })
   .openapi('Access')
 
-const encodeCursor = ({ log, index }: AccessPlace) => encodeBase64url(new TextEncoder().encode(`a1:${log}:${index}`))
+/** Of the last access of a page, signed for who asked, and for what: `bound`. */
+function encodeCursor({ log, index }: AccessPlace, bound: readonly unknown[], sign: Sign): string {
+  const mac = encodeBase64url(macOf({ log, index }, bound, sign))
+  return encodeBase64url(new TextEncoder().encode(`a2:${log}:${index}:${mac}`))
+}
 
-function parseCursor(cursor: string): AccessPlace {
+/** Throws `InputError` for what isn't a cursor that was given to this one, for this question. */
+function parseCursor(cursor: string, bound: readonly unknown[], sign: Sign): AccessPlace {
+  const refused = new InputError('cursor', 'the cursor of the page before: same key, same filters')
   let text = ''
   try {
     text = new TextDecoder().decode(decodeBase64url(cursor))
   } catch {
-    // Not base64url: no cursor of ours, as what follows says.
+    // Not base64url: no cursor of ours.
+    throw refused
   }
-  const [, log, index] = /^a1:([a-z0-9.-]+):(\d{1,15})$/.exec(text) ?? []
-  if (log === undefined) throw new InputError('cursor', 'the cursor of an earlier page')
-  return { log, index: Number(index) }
+  const [, log, index, mac] = /^a2:([a-z0-9.-]+):(\d{1,15}):([\w-]{22})$/.exec(text) ?? []
+  if (log === undefined || mac === undefined) throw refused
+  const place = { log, index: Number(index) }
+  if (!timingSafeEqual(Buffer.from(mac), Buffer.from(encodeBase64url(macOf(place, bound, sign))))) throw refused
+  return place
 }
+
+const macOf = ({ log, index }: AccessPlace, bound: readonly unknown[], sign: Sign): Uint8Array =>
+  sign(JSON.stringify(['access', log, index, ...bound])).subarray(0, 16)
 
 export function accessRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): void {
   app.openapi(
@@ -75,12 +89,25 @@ export function accessRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
       },
     }),
     async (c) => {
-      const { cursor, ...wanted } = c.req.valid('query')
-      const { access } = siteOf(sites, c.get('caller').site)
-      const before = cursor === undefined ? undefined : parseCursor(cursor)
-      const { accesses, next } = await access.list({ ...wanted, before })
+      const { cursor, limit, ...filters } = c.req.valid('query')
+      const { from, to } = filters
+      if (from !== undefined && to !== undefined && from > to)
+        throw new InputError('from', 'a time that is not after `to`')
+      const caller = c.get('caller')
+      const { access, blind } = siteOf(sites, caller.site)
+      const bound = [caller.kind, caller.id, filters]
+      const before = cursor === undefined ? undefined : parseCursor(cursor, bound, blind.cursor)
+      const { accesses, next } = await access.list({ ...filters, limit, before })
       c.set('rows', accesses.length)
-      return c.json({ accesses, next: next && encodeCursor(next), log: await access.head(), vkey: access.vkey }, 200)
+      return c.json(
+        {
+          accesses,
+          next: next && encodeCursor(next, bound, blind.cursor),
+          log: await access.head(),
+          vkey: access.vkey,
+        },
+        200,
+      )
     },
   )
 
