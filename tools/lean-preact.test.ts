@@ -57,7 +57,7 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
 
 const Inner = ({ children }: { children?: whole.ComponentChildren }) => children
 
-/** The page after each of these trees has been rendered in the place of the one before, and all that was clicked on it. */
+/** The page after each of these trees has been rendered in the place of the one before, and all that was clicked and referred to. */
 function pagesOf({ h, render }: Preact, trees: readonly Tree[]): string[] {
   const root = newRoot()
   const clicks: string[] = []
@@ -65,7 +65,23 @@ function pagesOf({ h, render }: Preact, trees: readonly Tree[]): string[] {
     if (!one || typeof one === 'string') return one
     if (!('of' in one)) return one.map(toNode)
     const { of, key, name, inside } = one
-    const props = { ...(key !== undefined && { key }), ...(name && { class: name, onClick: () => clicks.push(name) }) }
+    const props = {
+      ...(key !== undefined && { key }),
+      ...(name && {
+        ...{
+          class: name,
+          part: name,
+          lang: name,
+          title: name,
+          'aria-label': name,
+          style: `width:${name.charCodeAt(0)}px`,
+        },
+        hidden: name === 'x',
+        onClick: () => clicks.push(name),
+        // A new function each time, as the dialog's is.
+        ref: (element: Element | null) => void clicks.push(`${name} is ${element ? element.localName : 'gone'}`),
+      }),
+    }
     return of === 'function' ? h(Inner, { key }, toNode(inside)) : h(of, props, toNode(inside))
   }
   return trees.map((one) => {
