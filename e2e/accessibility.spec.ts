@@ -336,6 +336,50 @@ test('After a decision focus returns to what had it before', async ({ page, worl
   await expect(page.locator('[data-avow-open]')).toBeFocused()
 })
 
+test('to where somebody has scrolled away from, the focus returns without the page', async ({ page, world }) => {
+  const shop = await world.host({ policy })
+  await page.goto(shop.page('/', article(html(`<input id="field">${'<p>A line of the page</p>'.repeat(100)}`))))
+  await expect(banner(page)).toBeVisible()
+  await page.locator('#field').focus()
+  await page.mouse.wheel(0, 1500)
+  await expect.poll(() => page.evaluate(() => scrollY)).toBe(1500)
+  await rejectAll(page).click()
+  await expect(page.locator('#field')).toBeFocused()
+  expect(await page.evaluate(() => scrollY)).toBe(1500)
+})
+
+test('the small button keeps the focus that returned to it, beside what is announced', async ({ page, world }) => {
+  const shop = await world.host({ policy, options: { button: true } })
+  await page.goto(shop.page('/', article()))
+  await rejectAll(page).click()
+  const small = button(page.locator('avow-notice'), 'Privacy choices')
+  const status = page.locator('avow-notice').getByRole('status')
+  await small.press('Enter')
+  await rejectAll(dialog(page)).press('Enter')
+  await expect(status).toHaveText('Your choice is saved.')
+  expect(await focused(page)).toBe('Privacy choices')
+  const [above, below] = [(await status.boundingBox())!, (await small.boundingBox())!]
+  expect(above.y + above.height).toBeLessThanOrEqual(below.y)
+})
+
+test('"Choice saved" stays long enough to be read, however soon after the banner the choice was made', async ({
+  page,
+  world,
+}) => {
+  const shop = await world.host({ policy })
+  await page.clock.install()
+  await page.goto(shop.page('/', article()))
+  await expect(banner(page)).toBeVisible()
+  const status = page.locator('avow-notice [role=status]')
+  await page.clock.runFor(4000)
+  await expect(status).toHaveText('Your privacy')
+  await rejectAll(page).click()
+  await page.clock.runFor(4900)
+  await expect(status).toHaveText('Your choice is saved.')
+  await page.clock.runFor(500)
+  await expect(status).toHaveText('')
+})
+
 test('The dialog is a native modal <dialog> with a name; switches are native or role="switch" with name and state', async ({
   page,
   world,
@@ -420,6 +464,18 @@ test('no word is broken in two at 320 px, in the languages with the longest ones
     for (const summary of await settings(page).locator('summary').all()) await summary.click()
     await button(banner(page), words.manage).click()
     for (const summary of await dialog(page).locator('summary').all()) await summary.click()
+    for (const layer of [banner(page), dialog(page), settings(page)]) expect(await brokenWords(layer), lang).toEqual([])
+  }
+})
+
+test('no word is broken in two at 200 % text on a wide screen either', async ({ page, world }) => {
+  const shop = await world.host({ policy })
+  for (const lang of ['de', 'fi', 'el']) {
+    await page.goto(shop.page('/', article(panel, buttons), { lang }))
+    const { words } = await noticeOf(shop, lang)
+    await expect(settings(page)).toBeVisible()
+    await enlarge(page)
+    await button(banner(page), words.manage).click()
     for (const layer of [banner(page), dialog(page), settings(page)]) expect(await brokenWords(layer), lang).toEqual([])
   }
 })

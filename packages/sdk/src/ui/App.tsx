@@ -33,7 +33,7 @@ export const App = (view: View & Handlers) => {
           onDecide={(action, event) => onDecide('banner', action, event)}
         />
       )}
-      {view.button && !asking && !status && (
+      {view.button && !asking && (
         <button type="button" part="button" class="plain corner" onClick={() => onPreferences(true)}>
           {notice.words.preferencesTitle}
         </button>

@@ -23,6 +23,7 @@ export function create(page: Page): Ui {
   let preferences = false
   let button = false
   let status = ''
+  let saying: ReturnType<typeof setTimeout>
   let asking = false
   let host: HTMLElement | null = null
   let root: ShadowRoot
@@ -98,16 +99,19 @@ export function create(page: Page): Ui {
     render(App(view), root)
     const banner = root.querySelector('section')
     if (banner) sizes.observe(banner)
-    // What had the focus is gone: it goes back to where it came from.
-    if (focused && document.activeElement !== host && focusBack instanceof HTMLElement) focusBack.focus()
+    // What had the focus is gone: it goes back to where it came from, which may have been scrolled away since.
+    if (focused && document.activeElement !== host && focusBack instanceof HTMLElement)
+      focusBack.focus({ preventScroll: true })
   }
 
-  function say(text: string): void {
-    setTimeout(() => {
+  /** What was about to end what was said before must not end this. */
+  function say(text: string, afterMs = announceMs): void {
+    clearTimeout(saying)
+    saying = setTimeout(() => {
       status = text
       draw()
-      if (text) setTimeout(say, statusMs, '')
-    }, announceMs)
+      if (text) say('', statusMs)
+    }, afterMs)
   }
 
   const read = async () => {

@@ -36,11 +36,12 @@ button, label, summary { cursor: pointer; }
 .plain { background: var(--paper); color: var(--ink); border: var(--edge); }
 :focus-visible { outline: 3px solid var(--avow-focus, #3b82f6); outline-offset: 2px; }
 .card { background: var(--paper); color: var(--ink); border: var(--edge); border-radius: var(--avow-radius, 16px); padding: clamp(12px, 5vw, 20px); }
+section, dialog { container-type: inline-size; }
 section, dialog, .choices, .category { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; }
 .row { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 8px 16px; }
 h2, h3 { flex: 1; max-width: 100%; }
 .row > button { margin-inline-start: auto; }
-.actions { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(7em, 100%), 1fr)); gap: 10px; overflow-wrap: anywhere; }
+.actions { display: grid; grid-template-columns: repeat(auto-fit, minmax(max(min(7em, 100%), 40%), 1fr)); gap: 10px; overflow-wrap: anywhere; }
 .actions > * { padding: 8px; }
 .actions > .plain { grid-column: 1 / -1; }
 .category { border: var(--edge); border-radius: 12px; padding: 16px; }
@@ -61,7 +62,7 @@ input {
 input::before { content: ''; display: block; width: 18px; height: 18px; border-radius: 14px; background: var(--ink); }
 input:checked { background: var(--ink); }
 input:checked::before { background: var(--paper); margin-inline-start: 20px; }
-@media (min-width: 600px) {
+@container (min-width: 30em) {
   .actions { grid-template-columns: 1fr 1fr 1fr; }
   .actions > .plain { grid-column: auto; }
 }
@@ -82,6 +83,7 @@ section, .corner {
 }
 section { max-width: 576px; max-height: 80vh; overflow: auto; }
 .corner { inset-inline-end: auto; }
+.corner ~ .corner { bottom: 5em; }
 .box-center { margin-inline: auto; }
 .box-end { margin-inline-start: auto; }
 .bar, .bar-top { max-width: none; }
