@@ -87,6 +87,51 @@ for (const layout of layouts) {
   })
 }
 
+/** Rows of answers that leave room at an end, where another answer seems to be missing. */
+const gaps = (layer: Locator) =>
+  layer.evaluate((element) => {
+    const actions = element.querySelector('.actions')!
+    const whole = actions.getBoundingClientRect()
+    const style = getComputedStyle(actions)
+    const inside = {
+      left: whole.left + Number.parseFloat(style.paddingLeft),
+      right: whole.right - Number.parseFloat(style.paddingRight),
+    }
+    const boxes = Array.from(actions.children, (one) => one.getBoundingClientRect())
+    return [...new Set(boxes.map(({ top }) => Math.round(top)))]
+      .map((row) => boxes.filter(({ top }) => Math.round(top) === row))
+      .filter(
+        (row) =>
+          Math.abs(Math.min(...row.map(({ left }) => left)) - inside.left) > 1 ||
+          Math.abs(Math.max(...row.map(({ right }) => right)) - inside.right) > 1,
+      ).length
+  })
+
+test('The answers fill the rows they stand in, at every width, of the window or of the column that has the settings', async ({
+  page,
+  world,
+}) => {
+  const shop = await world.host({ policy })
+  await page.goto(shop.page('/', [...ordinary, panel]))
+  await expect(settings(page)).toBeVisible()
+  for (const width of [320, 390, 440, 520, 599, 600, 768, 1280]) {
+    await page.setViewportSize({ width, height: 800 })
+    for (const layer of [banner(page), settings(page)]) expect(await gaps(layer), `${width} px`).toBe(0)
+  }
+  const isRefusingBesideAccepting = () =>
+    settings(page).evaluate((element) => {
+      const [manage, reject, accept] = Array.from(element.querySelectorAll<HTMLElement>('.actions > button'))
+      return manage!.offsetTop < reject!.offsetTop && reject!.offsetTop === accept!.offsetTop
+    })
+  for (const width of [300, 420]) {
+    await page.locator('main').evaluate((main, width) => {
+      main.style.width = `${width}px`
+    }, width)
+    expect(await gaps(settings(page)), `a column of ${width} px`).toBe(0)
+    expect(await isRefusingBesideAccepting()).toBe(true)
+  }
+})
+
 test('Nothing is pre-ticked on any layer. No "legitimate interest" toggle', async ({ page, world }) => {
   const shop = await world.host({ policy })
   await page.goto(shop.page('/', [...ordinary, panel]))
@@ -223,6 +268,37 @@ test('The settings show the visitor: current choice, when, under which notice (t
   const download = await downloading
   expect(download.suggestedFilename()).toBe(`avow-receipt-${record!.id}.tlog-proof`)
   expect(await readFile(await download.path(), 'utf8')).toMatch(/^c2sp\.org\/tlog-proof@v1\n/)
+})
+
+test('The settings keep up: what has arrived waits no more, a history that is unfolded grows, and an emptied jar has no id', async ({
+  page,
+  world,
+}) => {
+  const shop = await world.host({ policy })
+  const { words } = await noticeOf(shop, 'en')
+  await page.setViewportSize({ width: 1280, height: 1600 })
+  await page.goto(shop.page('/', [loader(), panel]))
+  const entries = settings(page).getByRole('listitem')
+  for (const [at, name] of ['Maps', 'Analytics'].entries()) {
+    await settings(page).getByRole('switch', { name, exact: true }).check()
+    await button(settings(page), 'Save choices').click()
+    await expect.poll(() => shop.records()).toHaveLength(at + 1)
+    await expect(settings(page)).not.toContainText(words.waiting)
+    if (at === 0) await settings(page).getByText('History', { exact: true }).click()
+    await expect(entries).toHaveCount(at + 1)
+  }
+  await expect(settings(page).getByText(words.consentId)).toBeVisible()
+  // Put elsewhere in the page it is the same panel, still unfolded.
+  await page.evaluate(() => document.body.append(document.querySelector('avow-settings')!))
+  await expect(entries).toHaveCount(2)
+
+  const region = await settings(page).getByRole('status').elementHandle()
+  await page.context().clearCookies()
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+  await expect(settings(page)).toContainText(words.undecided)
+  // What a screen reader listens to is not replaced, nor made another line.
+  expect(await region!.evaluate((one) => [one.isConnected, one.getAttribute('role')])).toEqual([true, 'status'])
+  await expect(settings(page).getByText(words.consentId)).toHaveCount(0)
 })
 
 test('A refuser, of whom nothing is kept that could be shown, is told so in the settings', async ({ page, world }) => {

@@ -31,8 +31,8 @@ export interface SettingsHandlers {
   readonly onDecide: OnDecide
   onWithdraw(): void
   onCopy(): void
-  /** The history is about to be looked at. */
-  onRecall(): void
+  /** The history is unfolded, or folded away. */
+  onRecall(event: Event): void
   onReceipt(id: string): void
 }
 
@@ -40,7 +40,7 @@ export const Settings = (view: SettingsView & SettingsHandlers) => {
   const { notice, granted, subject, history, shown, decided } = view
   const { words, language, categories } = notice
   // In the words' language, as it is written where the visitor is.
-  const locales = [...navigator.languages.filter((tag) => tag.startsWith(language)), language]
+  const locales = [...navigator.languages.filter((tag) => `${tag}-`.startsWith(`${language}-`)), language]
   const format = (time: string | number) =>
     new Date(time).toLocaleString(locales, { dateStyle: 'long', timeStyle: 'short' })
   const did = {
@@ -110,7 +110,10 @@ export const Settings = (view: SettingsView & SettingsHandlers) => {
           )}
         </details>
       )}
-      <p role="status">{view.status}</p>
+      {/* By its key it is no other line's to take over: a live region that is replaced says nothing. */}
+      <p key="status" role="status">
+        {view.status}
+      </p>
     </section>
   )
 }

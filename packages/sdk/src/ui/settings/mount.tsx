@@ -51,6 +51,8 @@ export function create(page: Page): undefined {
     connectedCallback(): void {
       page.notice().then(
         (notice) => {
+          // Put elsewhere in the page it stays what it is.
+          if (this.shadowRoot) return
           this.lang = notice.language
           this.dir = notice.dir
           const root = dress(this, panelStyles)
@@ -65,6 +67,7 @@ export function create(page: Page): undefined {
   function open(root: ShadowRoot, notice: Notice): void {
     let subject: string | null = null
     let history: SettingsView['history']
+    let isUnfolded = false
     let shown: Notice | null = null
     let status = ''
 
@@ -86,11 +89,10 @@ export function create(page: Page): undefined {
           (await page.ui()).onDecide('settings', action, event, switches),
         onWithdraw: () => page.ask('withdraw'),
         onCopy: () => quiet(navigator.clipboard.writeText(subject!).then(() => say(notice.words.copied))),
-        onRecall: () =>
-          recall().catch(() => {
-            history ??= null
-            draw()
-          }),
+        onRecall: ({ currentTarget }: Event) => {
+          isUnfolded = (currentTarget as HTMLDetailsElement).open
+          recall()
+        },
         onReceipt: (id: string) => quiet(ask(`receipts/${id}?site=${site.site}`).then((answer) => save(id, answer))),
       }
       render(Settings(view), root)
@@ -108,9 +110,7 @@ export function create(page: Page): undefined {
       link.click()
     }
 
-    /** Once somebody wants to see it: what was chosen before, and under which words. */
-    async function recall(): Promise<void> {
-      if (history) return
+    async function readHistory(): Promise<void> {
       const state: StateAnswer = await (await ask(`state?site=${site.site}`)).json()
       history = state.history
       draw()
@@ -120,19 +120,30 @@ export function create(page: Page): undefined {
       draw()
     }
 
+    /** While somebody wants to see it: what was chosen before, and under which words. */
+    function recall(): void {
+      if (!isUnfolded || history) return
+      readHistory().catch(() => {
+        history ??= null
+        draw()
+      })
+    }
+
     /** Draws what is known, and again with what comes to be known. */
     async function tell(): Promise<void> {
       history = undefined
       shown = null
       draw()
       const secret = consent.decision()?.secret
-      if (!secret) return
-      subject = await deriveSubject(site.site, secret, crypto.subtle as SubtleCrypto | undefined)
+      subject = secret ? await deriveSubject(site.site, secret, crypto.subtle as SubtleCrypto | undefined) : null
       draw()
+      if (secret) recall()
     }
     const look = () => quiet(tell())
     look()
     consent.subscribe(look)
+    // The server has it now, so that nothing waits, and the history is longer.
+    document.addEventListener('avow:recorded', look)
   }
 
   customElements.define('avow-settings', SettingsElement)
