@@ -6,7 +6,7 @@ import { decodeBase64url, encodeBase64url } from '../ledger/base64.js'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { InputError } from '../problem.js'
 import type { Sign } from './audit/cursor.js'
-import { json, logSchema, problems, REFUSED, SECURITY, subjectParam } from './openapi.js'
+import { json, LOG_EXAMPLE, logSchema, problems, REFUSED, SECURITY, subjectParam } from './openapi.js'
 import { type Sites, siteOf } from './site.js'
 
 const PAGE_DEFAULT = 100
@@ -84,6 +84,24 @@ export function accessRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
         200: json(
           z.strictObject({ accesses: z.array(access), next: z.string().nullable(), log: logSchema, vkey: z.string() }),
           'a page',
+          {
+            accesses: [
+              {
+                ...{
+                  log: 'shop.access',
+                  index: 88,
+                  id: '019ab0c4-5a00-7000-8000-0123456789ab',
+                  at: '2026-11-23T10:00:00.000Z',
+                },
+                ...{
+                  who: { kind: 'key', id: 'key_3BAOL3M7uNSh', name: 'privacy team' },
+                  route: 'GET /v1/audit/records',
+                },
+                ...{ filters: { limit: '50' }, reason: 'request 2026-17', status: 200, rows: 50 },
+              },
+            ],
+            ...{ next: null, log: LOG_EXAMPLE, vkey: 'dash.example/_avow/log/shop.access+c638f466+AZPG…' },
+          },
         ),
         ...problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable'),
       },
@@ -123,6 +141,7 @@ export function accessRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
         200: json(
           z.strictObject({ count: z.int(), first: z.string().nullable(), last: z.string().nullable() }),
           'how much, and from when to when',
+          { count: 2, first: '2026-08-24T10:00:00.000Z', last: '2026-08-24T10:00:00.000Z' },
         ),
         ...problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable'),
       },

@@ -19,7 +19,9 @@ const route = createRoute({
   security: [{}, { secret: [] }],
   request: { query: siteParam },
   responses: {
-    200: json(z.strictObject({ state: stateSchema }).openapi('ActivityAnswer'), 'what the subject has chosen'),
+    200: json(z.strictObject({ state: stateSchema }).openapi('ActivityAnswer'), 'what the subject has chosen', {
+      state: 'granted',
+    }),
     ...problems(
       'invalid-input',
       'too-large',

@@ -73,6 +73,12 @@ const keySchema = z
   })
   .openapi('ApiKey')
 
+const KEY_EXAMPLE: z.input<typeof keySchema> = {
+  ...{ id: 'key_3BAOL3M7uNSh', name: 'privacy team', sites: ['shop'], scopes: ['audit:read', 'audit:export'] },
+  ...{ createdAt: '2026-11-23T10:00:00.000Z', expiresAt: null, revokedAt: null, oldSecretUntil: null },
+  ...{ reason: 'requests of customers', lastUsed: '2026-11-23' },
+}
+
 const withSecret = keySchema.extend({ key: z.string().openapi({ description: 'shown this once' }) })
 
 const iso = (time: number | null) => (time === null ? null : new Date(time).toISOString())
@@ -125,7 +131,10 @@ export function adminRoutes(
     'rate-limited',
     'unavailable',
   )
-  const body = (schema: z.ZodType) => ({ required: true, content: { 'application/json': { schema } } })
+  const body = <T extends z.ZodType>(schema: T, example: z.input<T>) => ({
+    required: true,
+    content: { 'application/json': { schema, example } },
+  })
 
   /** A key within the caller's sites: others are not there for them. */
   const find = async (caller: Caller, id: string): Promise<ApiKeyRow> => {
@@ -146,8 +155,8 @@ export function adminRoutes(
     method: 'post',
     path: '/v1/admin/keys',
     summary: 'Make an API key, shown once',
-    request: { body: body(newKey) },
-    responses: { 201: json(withSecret, 'the key'), ...bodyRefusals },
+    request: { body: body(newKey, { name: 'privacy team', sites: ['shop'], scopes: ['audit:read', 'audit:export'] }) },
+    responses: { 201: json(withSecret, 'the key', { ...KEY_EXAMPLE, key: 'avow_live_…' }), ...bodyRefusals },
   })
   app.post('/v1/admin/keys', administer, async (c) => {
     const wanted = parse(newKey, await readJson(c))
@@ -168,7 +177,10 @@ export function adminRoutes(
       method: 'get',
       path: '/v1/admin/keys',
       summary: 'API keys that reach no further than your own, in the order they were made; without their secrets',
-      responses: { 200: json(z.strictObject({ keys: z.array(keySchema) }), 'the keys'), ...refusals },
+      responses: {
+        200: json(z.strictObject({ keys: z.array(keySchema) }), 'the keys', { keys: [KEY_EXAMPLE] }),
+        ...refusals,
+      },
     }),
     async (c) => {
       const reached = (await keys.list()).filter((row) => administers(c.get('caller'), row))
@@ -182,8 +194,8 @@ export function adminRoutes(
     method: 'post',
     path: '/v1/admin/keys/{id}/rotate',
     summary: 'Give a key a new secret, shown once; the old one works on for a while',
-    request: { params: keyId, body: body(rotation) },
-    responses: { 200: json(withSecret, 'the key'), ...bodyRefusals },
+    request: { params: keyId, body: body(rotation, { overlapHours: 24 }) },
+    responses: { 200: json(withSecret, 'the key', { ...KEY_EXAMPLE, key: 'avow_live_…' }), ...bodyRefusals },
   })
   app.post('/v1/admin/keys/:id/rotate', administer, async (c) => {
     const caller = c.get('caller')
@@ -206,7 +218,10 @@ export function adminRoutes(
       path: '/v1/admin/keys/{id}',
       summary: 'Revoke a key at once; it stays in the list',
       request: { params: keyId },
-      responses: { 200: json(keySchema, 'the key, revoked'), ...refusals },
+      responses: {
+        200: json(keySchema, 'the key, revoked', { ...KEY_EXAMPLE, revokedAt: '2026-11-24T09:00:00.000Z' }),
+        ...refusals,
+      },
     }),
     async (c) => {
       const caller = c.get('caller')

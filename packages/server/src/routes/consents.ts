@@ -20,7 +20,7 @@ import type { Carry } from '../middleware/carried-cookie.js'
 import { readJson } from '../middleware/json-body.js'
 import { InputError, Refusal } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
-import { json, problems, stateSchema } from './openapi.js'
+import { json, problems, RECORD_EXAMPLE, stateSchema } from './openapi.js'
 import { receiptOf } from './receipts.js'
 import {
   findEntry,
@@ -45,6 +45,11 @@ const answerSchema = z
   })
   .openapi('SubmissionAnswer')
 
+const ANSWER_EXAMPLE: z.input<typeof answerSchema> = {
+  ...{ id: RECORD_EXAMPLE.id, index: 1041, recordedAt: RECORD_EXAMPLE.recordedAt, subject: RECORD_EXAMPLE.subject },
+  ...{ state: 'granted', receipt: 'c2sp.org/tlog-proof@v1\nextra …\nindex 1041\n…\n' },
+}
+
 const route = createRoute({
   method: 'post',
   path: '/v1/consents',
@@ -55,8 +60,8 @@ const route = createRoute({
   security: [{}, { account: [] }],
   request: { body: { required: true, content: { 'application/json': { schema: submissionSchema } } } },
   responses: {
-    201: json(answerSchema, 'recorded'),
-    200: json(answerSchema, 'recorded before, by the same submission'),
+    201: json(answerSchema, 'recorded', ANSWER_EXAMPLE),
+    200: json(answerSchema, 'recorded before, by the same submission', ANSWER_EXAMPLE),
     ...problems(
       'invalid-input',
       'unknown-policy',

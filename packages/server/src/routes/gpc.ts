@@ -14,7 +14,7 @@ export function gpcRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites): void {
       path: '/.well-known/gpc.json',
       tags: ['page'],
       summary: 'The opt-out signal of browsers is obeyed here',
-      responses: { 200: json(answer, 'since when, by the newest policy') },
+      responses: { 200: json(answer, 'since when, by the newest policy', { gpc: true, lastUpdate: '2026-04-01' }) },
     }),
     (c) => {
       const [lastUpdate = '2026-01-01'] = [...sites.values()]

@@ -58,9 +58,10 @@ function exampleOf(code: ProblemCode): Problem {
   return { type: `urn:avow:problem:${code}`, title, status, code, ...about }
 }
 
-export const json = <T extends z.ZodType>(schema: T, description: string) => ({
+/** `example`: an answer as it looks, cut short where it says `…`. */
+export const json = <T extends z.ZodType>(schema: T, description: string, example: z.input<T>) => ({
   description,
-  content: { 'application/json': { schema } },
+  content: { 'application/json': { schema, example } },
 })
 
 export const siteParam = z.strictObject({ site: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'the name of a site') })
@@ -72,6 +73,9 @@ export const subjectParam = z.strictObject({
 export const idParam = z.strictObject({ id: uuidv7 })
 
 export const logSchema = z.strictObject({ size: z.int(), checkpoint: z.string() }).openapi('LogHead')
+
+/** Of what `logSchema` describes. */
+export const LOG_EXAMPLE = { size: 1042, checkpoint: 'dash.example/_avow/log/shop\n1042\n…\n\n— …\n' }
 
 export const recordSchema = z
   .strictObject({
@@ -98,6 +102,21 @@ export const recordSchema = z
     validUntil: z.string(),
   })
   .openapi('ConsentRecord')
+
+/** Of what `recordSchema` describes. */
+export const RECORD_EXAMPLE: z.input<typeof recordSchema> = {
+  ...{ log: 'shop', index: 1041, id: '019ab0c4-5a00-7000-8000-0123456789ab' },
+  ...{ subject: 'wkWeQ_05Vb3ombUhl1XORqxL2WoeE-8QRWudB5hAGBk', account: null, previous: null },
+  ...{
+    recordedAt: '2026-11-23T10:00:00.000Z',
+    decidedAt: '2026-11-23T09:59:59.960Z',
+    clock: 'ok',
+    action: 'accept-all',
+  },
+  ...{ choices: { analytics: true }, layer: 'banner', offered: ['reject-all', 'accept-all'] },
+  ...{ policy: { version: '2026-04', hash: 'IJ5S…' }, notice: { hash: '0DpR…', language: 'en' }, language: 'en' },
+  ...{ ui: '3f9c2a', gpc: null, sdk: '0.1.0', agent: 'Firefox', validUntil: '2027-05-22T09:59:59.960Z' },
+}
 
 export const stateSchema = z.enum([
   'granted',

@@ -6,7 +6,7 @@ import { readAccount } from '../middleware/account.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import { shownSecret } from '../middleware/secret.js'
 import { Refusal } from '../problem.js'
-import { json, problems, siteParam, stateSchema } from './openapi.js'
+import { json, problems, RECORD_EXAMPLE, siteParam, stateSchema } from './openapi.js'
 import { recordsOf, recordsOfAccount, refuseOrigin, type Sites, siteOf } from './site.js'
 
 const decisionSchema = z
@@ -45,6 +45,7 @@ const route = createRoute({
         })
         .openapi('StateAnswer'),
       'the choice that counts, and all of them, oldest first',
+      { subject: RECORD_EXAMPLE.subject, account: null, state: 'undecided', decision: null, history: [] },
     ),
     ...problems('invalid-input', 'account-refused', 'origin-refused', 'not-found', 'rate-limited', 'unavailable'),
   },

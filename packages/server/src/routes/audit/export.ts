@@ -67,21 +67,21 @@ const manifestSchema = z
     bytes: z.int(),
     sha256: z.string(),
   })
-  .openapi('ExportManifest', {
-    example: {
-      format: 'avow-export@v1',
-      site: 'shop',
-      log: { name: 'shop', size: 1042, checkpoint: 'dash.example/_avow/log/shop\n1042\n…\n\n— …\n' },
-      vkey: 'dash.example/_avow/log/shop+c638f466+AZPG…',
-      madeAt: '2026-11-26T18:30:00.000Z',
-      as: 'csv',
-      filters: { denied: 'analytics', from: '2026-11-01T00:00:00Z', order: 'oldest' },
-      records: 127,
-      leftOut: { unlinked: 2, erased: 1, denials: 0 },
-      bytes: 61302,
-      sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-    },
-  })
+  .openapi('ExportManifest')
+
+const MANIFEST_EXAMPLE: z.input<typeof manifestSchema> = {
+  format: 'avow-export@v1',
+  site: 'shop',
+  log: { name: 'shop', size: 1042, checkpoint: 'dash.example/_avow/log/shop\n1042\n…\n\n— …\n' },
+  vkey: 'dash.example/_avow/log/shop+c638f466+AZPG…',
+  madeAt: '2026-11-26T18:30:00.000Z',
+  as: 'csv',
+  filters: { denied: 'analytics', from: '2026-11-01T00:00:00Z', order: 'oldest' },
+  records: 127,
+  leftOut: { unlinked: 2, erased: 1, denials: 0 },
+  bytes: 61302,
+  sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+}
 
 interface Asked {
   readonly site: Site
@@ -202,7 +202,7 @@ export function exportRoutes(
       security: SECURITY,
       middleware: door('audit:export'),
       request: { query: manifestQuery, headers: accountHeader },
-      responses: { 200: json(manifestSchema, 'the manifest'), ...refusals },
+      responses: { 200: json(manifestSchema, 'the manifest', MANIFEST_EXAMPLE), ...refusals },
     }),
     async (c) => {
       const asked = await ask(c, c.req.valid('query'))

@@ -6,7 +6,17 @@ import type { Door, KeyEnv } from '../../middleware/api-key.js'
 import { readSubjectAccount } from '../../middleware/subject-account.js'
 import { Refusal } from '../../problem.js'
 import { UnavailableError } from '../../storage/storage.js'
-import { idParam, json, logSchema, problems, REFUSED, recordSchema, SECURITY } from '../openapi.js'
+import {
+  idParam,
+  json,
+  LOG_EXAMPLE,
+  logSchema,
+  problems,
+  RECORD_EXAMPLE,
+  REFUSED,
+  recordSchema,
+  SECURITY,
+} from '../openapi.js'
 import { findEntry, openLinked, provingHead, recordOf, type Sites, siteOf } from '../site.js'
 import { ledgerOf, logName } from './chosen-log.js'
 import { pagesOf } from './record-pages.js'
@@ -49,6 +59,7 @@ export function recordRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
         200: json(
           z.strictObject({ records: z.array(recordSchema), next: z.string().nullable(), log: logSchema }),
           'a page',
+          { records: [RECORD_EXAMPLE], next: 'AQAA…', log: LOG_EXAMPLE },
         ),
         ...refusals,
       },
@@ -86,6 +97,11 @@ export function recordRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
             log: logSchema,
           }),
           'the record',
+          {
+            record: RECORD_EXAMPLE,
+            entry: '{"evidence":"…","identity":"…","type":"consent","v":1}',
+            ...{ secrets: { evidence: '…', identity: '…' }, proof: ['…'], log: LOG_EXAMPLE },
+          },
         ),
         ...refusals,
       },

@@ -55,6 +55,21 @@ const answer = z.strictObject({
   periods: z.array(z.strictObject({ from: z.string(), cells: z.array(cellSchema) })),
 })
 
+const EXAMPLE: z.input<typeof answer> = {
+  ...{ interval: 'week', from: '2026-11-02', to: '2026-11-30', exact: true },
+  periods: [
+    {
+      from: '2026-11-23',
+      cells: [
+        {
+          ...{ version: '2026-04', optIns: 120, refusals: 80, withdrawals: 6, lapses: 12 },
+          rates: { optIn: 0.6, refusal: 0.4, withdrawal: 0.05, lapse: 0.1 },
+        },
+      ],
+    },
+  ],
+}
+
 function parseDimensions(by: string | undefined): Dimension[] {
   const wanted = by?.split(',') ?? []
   const dimensions = DIMENSIONS.filter((dimension) => wanted.includes(dimension))
@@ -82,7 +97,7 @@ export function statsRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
       middleware: door('stats:read'),
       request: { query },
       responses: {
-        200: json(answer, 'the counts, a period in which nothing was recorded left out'),
+        200: json(answer, 'the counts, a period in which nothing was recorded left out', EXAMPLE),
         ...problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable'),
       },
     }),

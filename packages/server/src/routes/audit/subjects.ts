@@ -8,7 +8,17 @@ import type { Door, KeyEnv } from '../../middleware/api-key.js'
 import { readSubjectAccount, SUBJECT_ACCOUNT } from '../../middleware/subject-account.js'
 import { InputError, Refusal } from '../../problem.js'
 import type { Grade } from '../../storage/storage.js'
-import { json, logSchema, problems, REFUSED, recordSchema, SECURITY, subjectParam } from '../openapi.js'
+import {
+  json,
+  LOG_EXAMPLE,
+  logSchema,
+  problems,
+  RECORD_EXAMPLE,
+  REFUSED,
+  recordSchema,
+  SECURITY,
+  subjectParam,
+} from '../openapi.js'
 import {
   findEntry,
   type LinkedRecord,
@@ -74,13 +84,27 @@ const answerSchema = z
 type Answer = z.infer<typeof answerSchema>
 type Ground = Answer['restsOn'][number]
 
+const EXAMPLE: Answer = {
+  ...{ subject: RECORD_EXAMPLE.subject, asOf: '2026-11-24T00:00:00.000Z', state: 'granted' },
+  ...{ reason: { code: 'grant-stands', text: REASONS['grant-stands'] }, choices: { analytics: true } },
+  records: [RECORD_EXAMPLE],
+  restsOn: [
+    {
+      ...{ log: 'shop', index: 1041, entry: '{"evidence":"…","identity":"…","type":"consent","v":1}' },
+      ...{ parts: { evidence: {}, identity: {} }, secrets: { evidence: '…', identity: '…' }, proof: ['…'] },
+      ...LOG_EXAMPLE,
+    },
+  ],
+  log: LOG_EXAMPLE,
+}
+
 const describe = (summary: string) => ({
   method: 'get' as const,
   tags: ['privacy team'],
   summary,
   security: SECURITY,
   responses: {
-    200: json(answerSchema, 'the history that counted by then, oldest first, and what it came to'),
+    200: json(answerSchema, 'the history that counted by then, oldest first, and what it came to', EXAMPLE),
     ...refusals,
   },
 })
