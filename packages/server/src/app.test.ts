@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { SCOPES } from './access/caller.js'
 import { hashDocument } from './consent/document.js'
 import type { PageOptions } from './consent/page-options.js'
+import type { Policy } from './consent/policy.js'
 import { subjectOf } from './consent/record.js'
 import { createMemoryEscrow } from './ledger/escrow.js'
 import { createMemoryStorage } from './storage/memory.js'
@@ -435,6 +436,24 @@ describe('what a page loads', () => {
       expect(headers.get('access-control-allow-origin')).toBe('*')
       expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
     }
+  })
+
+  test('the notice is found by an old tag of its language, too, and by any of the Norwegian ones', async () => {
+    const languagesOf = async (own: string, asked: readonly string[]) => {
+      const policy: Policy = JSON.parse(JSON.stringify(testPolicy()).replaceAll('"de":', `"${own}":`))
+      const { avow } = await testWorld({ policy })
+      const answers = asked.map((lang) => avow.app.request(`/v1/sites/${SITE}/notice?lang=${encodeURIComponent(lang)}`))
+      return Promise.all(answers.map(async (answer) => (await (await answer).json()).language))
+    }
+    expect(await languagesOf('nb', ['no', 'nn-NO', 'NB', 'sv', '%', 'x_y'])).toEqual([
+      'nb',
+      'nb',
+      'nb',
+      'en',
+      'en',
+      'en',
+    ])
+    expect(await languagesOf('he', ['iw', 'he-IL', 'no'])).toEqual(['he', 'he', 'en'])
   })
 
   test('the notice speaks the language asked for, or its first subtag, or the policy’s own', async () => {

@@ -142,6 +142,21 @@ const must = (words: Readonly<Record<string, string>>, language: string): string
 const RTL_LANGUAGES = ['ar', 'he', 'fa', 'ur', 'yi', 'ps', 'sd', 'ug', 'dv', 'ckb']
 const RTL_SCRIPTS = ['arab', 'hebr', 'thaa']
 
+/** Pages say `no` for either of two languages that are read by all who read one of them. */
+const NORWEGIAN = ['no', 'nb', 'nn']
+
+/** Tags under which the words that are asked for may be found, the nearest first. Old tags count as what replaced them. */
+function tagsOf(tag: string): string[] {
+  let canonical = tag
+  try {
+    canonical = Intl.getCanonicalLocales(tag)[0] ?? tag
+  } catch {
+    // No tag at all: whatever a page has in `lang`. Nothing is found by it.
+  }
+  const [language = ''] = canonical.split('-')
+  return [canonical, language, ...(NORWEGIAN.includes(language) ? NORWEGIAN : [])]
+}
+
 /**
  * The direction of a language tag's script: by the script where the tag names one (`az-Arab`, `ur-Latn`; RFC 5646 §2.2.3),
  * else by the language. Lists of our own, not `Intl`: the notice's hash covers it, so it must be the same on every Node.
@@ -319,7 +334,7 @@ export class PolicyBook {
   notice(wanted: readonly string[]): Notice {
     const [first] = this.notices
     if (!first) throw new Error('a policy has at least one notice')
-    const tags = wanted.flatMap((tag) => [tag, tag.split('-')[0]!]).map((tag) => tag.toLowerCase())
+    const tags = wanted.flatMap(tagsOf).map((tag) => tag.toLowerCase())
     const tag = tags.find((tag) => this.notices.some(({ language }) => language.toLowerCase() === tag))
     return this.notices.find(({ language }) => language.toLowerCase() === tag) ?? first
   }
