@@ -64,11 +64,6 @@ test.each([
   },
 )
 
-test('a record that was unlinked has empty fields where its identity was', () => {
-  const [row] = read(CSV_HEAD + csvLine({ ...testRecord(), identity: null }))
-  expect(row).toMatchObject({ id: '', subject: '', account: '', agent: '', page: '', action: 'accept-all', index: '7' })
-})
-
 test('the columns are the fields of the other formats', () => {
   const { policy: _, notice: _1, choices: _2, ...row } = rowOf(testRecord())
   const named = CSV_HEAD.trim().split(',')

@@ -2,7 +2,7 @@
  * Records as JSON-LD after ISO/IEC TS 27560, by the guide of the W3C's Data Privacy Vocabulary, in terms of DPV 2.3 alone:
  * https://w3id.org/dpv/guides/consent-27560. Each is a document of its own, with its context: nothing is fetched to read it.
  */
-import type { Linked } from './formats.js'
+import type { Exported } from './formats.js'
 import { addressOf, namesOf, type Published, titleOf } from './published.js'
 
 export const CONTEXT = {
@@ -43,10 +43,10 @@ const RIGHTS = new Map([
   ['objection', 'eu-gdpr:A21'],
 ])
 
-export const jsonldLine = (record: Linked, published: Published): string =>
+export const jsonldLine = (record: Exported, published: Published): string =>
   `${JSON.stringify(toJsonld(record, published))}\n`
 
-export function toJsonld({ evidence, identity }: Linked, published: Published) {
+export function toJsonld({ evidence, identity }: Exported, published: Published) {
   const { policy, publicUrl } = published
   const iri = `urn:uuid:${identity.id}`
   const address = (written: string) => addressOf(written, published)

@@ -2,17 +2,17 @@
  * Records as Kantara Consent Receipts 1.1. Such a receipt says what was consented to and has no word for a denial: of a record
  * it names what was granted, and of one that grants nothing there is none.
  */
-import type { Linked } from './formats.js'
+import type { Exported } from './formats.js'
 import { addressOf, namesOf, type Published, titleOf } from './published.js'
 
 /** Null for a record that grants nothing. */
-export function kantaraLine(record: Linked, published: Published): string | null {
+export function kantaraLine(record: Exported, published: Published): string | null {
   const receipt = toKantara(record, published)
   return receipt && `${JSON.stringify(receipt)}\n`
 }
 
 /** Null for a record that grants nothing. */
-export function toKantara({ evidence, identity }: Linked, published: Published) {
+export function toKantara({ evidence, identity }: Exported, published: Published) {
   const { policy } = published
   const granted = policy.categories.filter(({ id }) => evidence.choices[id] === true)
   if (granted.length === 0) return null

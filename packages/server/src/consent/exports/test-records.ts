@@ -2,14 +2,14 @@
 import { testPolicy, uuidv7 } from '../../testing.js'
 import { policyRef } from '../policy.js'
 import type { Evidence, Identity } from '../record.js'
-import type { Linked } from './formats.js'
+import type { Exported } from './formats.js'
 import type { Published } from './published.js'
 
 export const published: Published = { policy: testPolicy(), publicUrl: 'https://shop.example/_avow' }
 
 const decidedAt = '2026-11-23T09:59:59.960Z'
 
-export function testRecord(evidence: Partial<Evidence> = {}, identity: Partial<Identity> = {}): Linked {
+export function testRecord(evidence: Partial<Evidence> = {}, identity: Partial<Identity> = {}): Exported {
   return {
     log: 'shop',
     index: 7,

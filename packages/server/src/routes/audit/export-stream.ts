@@ -1,6 +1,6 @@
 /** Records as a stream of text in one of the formats: a page at a time, in constant memory, as fast as it is taken. */
 import { createHash } from 'node:crypto'
-import type { Format, LeftOut } from '../../consent/exports/formats.js'
+import type { Format } from '../../consent/exports/formats.js'
 import type { Published } from '../../consent/exports/published.js'
 import type { LinkedRecord } from '../site.js'
 
@@ -20,11 +20,11 @@ export interface ExportSource {
 export interface Tally {
   /** That have a line. */
   records: number
-  /** That have none, and why. */
-  readonly leftOut: Record<LeftOut, number>
+  /** That have none, for they grant nothing. */
+  denials: number
 }
 
-export const createTally = (): Tally => ({ records: 0, leftOut: { unlinked: 0, denial: 0 } })
+export const createTally = (): Tally => ({ records: 0, denials: 0 })
 
 /** A piece for each page. `tally` has counted what was taken, and is whole once the last piece was. */
 export async function* exportText(source: ExportSource, tally: Tally): AsyncGenerator<string> {
@@ -34,10 +34,11 @@ export async function* exportText(source: ExportSource, tally: Tally): AsyncGene
     let text = ''
     for (const record of records) {
       const line = format.write(record, publishedOf(record))
-      if (typeof line === 'string') {
+      if (line === null) tally.denials++
+      else {
         text += line
         tally.records++
-      } else tally.leftOut[line.leftOut]++
+      }
     }
     if (text !== '') yield text
     await giveWay()

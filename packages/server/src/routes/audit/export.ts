@@ -242,7 +242,7 @@ async function manifestOf(asked: Asked, digest: Digest, now: number): Promise<z.
     as: format,
     filters: told({ ...filters, account }),
     records: tally.records,
-    leftOut: { unlinked, erased, denials: tally.leftOut.denial },
+    leftOut: { unlinked, erased, denials: tally.denials },
     ...digest.result(),
   }
 }
