@@ -10,6 +10,7 @@
  */
 import type pg from 'pg'
 import { fromKey, type KeyColumns, toKey } from './api-key-row.js'
+import { type EntryColumns, toEntry } from './entry-row.js'
 import { type Database, openDatabase, RETRYABLE, retrying, type Session } from './postgres-database.js'
 import {
   type ActiveDay,
@@ -121,17 +122,6 @@ interface HeadColumns {
   checkpoint: string
   recorded_at: number
 }
-
-interface EntryColumns {
-  entry: Buffer
-  sealed_a: Buffer | null
-  sealed_b: Buffer | null
-}
-
-const toEntry = ({ entry, sealed_a, sealed_b }: EntryColumns): EntryRow => ({
-  entry,
-  sealed: [sealed_a, sealed_b].filter((sealed) => sealed !== null),
-})
 
 /** Counts the rows that a statement returns with their facet and time; $1 is the site. */
 const counting = (rows: string) =>

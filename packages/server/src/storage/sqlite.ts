@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import Database from 'better-sqlite3'
 import { fromKey, type KeyColumns, toKey } from './api-key-row.js'
+import { type EntryColumns, toEntry } from './entry-row.js'
 import { migrate } from './migrate.js'
 import { Facets } from './sqlite-facets.js'
 import { type Findable, Finder } from './sqlite-finder.js'
@@ -248,17 +249,6 @@ export interface SecretsRow {
   readonly index: number
   readonly secrets: Uint8Array
 }
-
-interface EntryColumns {
-  entry: Buffer
-  sealed_a: Buffer | null
-  sealed_b: Buffer | null
-}
-
-const toEntry = ({ entry, sealed_a, sealed_b }: EntryColumns): EntryRow => ({
-  entry,
-  sealed: [sealed_a, sealed_b].filter((sealed) => sealed !== null),
-})
 
 interface HeadRow {
   size: number
