@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto'
 import type { PolicyRef, SubmissionAnswer } from '@avow/sdk/wire'
 import type { PageOptions } from './consent/page-options.js'
 import type { Policy } from './consent/policy.js'
+import { encodeBase64 } from './ledger/base64.js'
+import { epochDraft } from './ledger/epoch.js'
 import { createMemoryEscrow } from './ledger/escrow.js'
 import { Ledger } from './ledger/ledger.js'
 import { createSigner } from './ledger/signer.js'
@@ -162,23 +164,34 @@ export async function testWorld({ policy = testPolicy(), page = {}, ...options }
     })
   const audit = (path: string, token = key, headers: Record<string, string> = {}) =>
     avow.app.request(`/v1/audit${path}`, { headers: { authorization: `Bearer ${token}`, ...headers } })
-  /** Erases records, by another ledger on the same stores; the world hears of it with its next record. */
-  const erase = async (grade: Grade, ...indexes: number[]) => {
-    const { origin, log } = await storage.openLog(SITE, null)
-    const ledger = await Ledger.open({
-      ...{ log: SITE, store: log, escrow: createMemoryEscrow(), now: options.now ?? (() => clock.now), warn: () => {} },
+  /** A ledger of somebody else's on the same stores. */
+  const openAnother = async (name: string, wanted: string | null) => {
+    const { origin, log: store } = await storage.openLog(name, wanted)
+    return Ledger.open({
+      ...{ log: name, store, escrow: createMemoryEscrow(), now: options.now ?? (() => clock.now), warn: () => {} },
       signer: createSigner(origin, SEED),
       keyring: createKeyring([KEY]),
     })
+  }
+  /** Erases records, by another ledger on the same stores; the world hears of it with its next record. */
+  const erase = async (grade: Grade, ...indexes: number[]) => {
+    const ledger = await openAnother(SITE, null)
     await ledger.erase(
       indexes.map((index) => ({ log: SITE, index })),
       grade,
       'request',
     )
   }
+  /** Begins the next epoch as `avow recover --new-epoch` does it; another world on the same storage goes on there. */
+  const beginEpoch = async () => {
+    const { origin, log } = await storage.openLog(SITE, null)
+    const { size, root } = await log.head()
+    const newer = await openAnother(`${SITE}.e2`, `${origin}.e2`)
+    await newer.append(epochDraft({ origin, size, root: encodeBase64(root) }))
+  }
   return {
     ...{ avow, storage, clock, logged, key, notice, submission, post, consent },
-    ...{ activity, state, receipt, signedIn, audit, erase },
+    ...{ activity, state, receipt, signedIn, audit, erase, beginEpoch },
   }
 }
 

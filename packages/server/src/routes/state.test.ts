@@ -1,15 +1,9 @@
 import type { RecordedDecision, StateAnswer } from '@avow/sdk/wire'
 import { describe, expect, test } from 'vitest'
 import { subjectOf } from '../consent/record.js'
-import { encodeBase64 } from '../ledger/base64.js'
-import { epochDraft } from '../ledger/epoch.js'
-import { createMemoryEscrow } from '../ledger/escrow.js'
-import { Ledger } from '../ledger/ledger.js'
-import { createSigner } from '../ledger/signer.js'
 import { createTestKey, signToken } from '../middleware/test-tokens.js'
 import { createMemoryStorage } from '../storage/memory.js'
 import { PAGE_ORIGIN, SITE, testPolicy, testWorld } from '../testing.js'
-import { createKeyring } from '../vault/keyring.js'
 import { verifyProofFile } from '../verify/proof.js'
 
 const HOUR_MS = 3_600_000
@@ -326,16 +320,7 @@ test('an account has one history over all epochs of the log, and so has a subjec
   const storage = createMemoryStorage()
   const first = await testWorld({ storage })
   const grant = await record(first, 'ann')
-  const { size, root } = await (await storage.openLog(SITE, null)).log.head()
-  const origin = `shop.example/_avow/log/${SITE}`
-  // As `avow recover --new-epoch` does it.
-  const { log: store } = await storage.openLog(`${SITE}.e2`, `${origin}.e2`)
-  const newer = await Ledger.open({
-    ...{ log: `${SITE}.e2`, store, escrow: createMemoryEscrow(), now: () => first.clock.now, warn: () => {} },
-    signer: createSigner(`${origin}.e2`, new Uint8Array(32).fill(9)),
-    keyring: createKeyring([new Uint8Array(32).fill(3)]),
-  })
-  await newer.append(epochDraft({ origin, size, root: encodeBase64(root) }))
+  await first.beginEpoch()
   const world = await testWorld({ storage })
   world.clock.now += HOUR_MS
   world.submission() // Its id is that of the first of the other world.

@@ -2,20 +2,15 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { subjectOf } from '../../consent/record.js'
-import { decodeBase64, decodeBase64url, encodeBase64 } from '../../ledger/base64.js'
+import { decodeBase64, decodeBase64url } from '../../ledger/base64.js'
 import { openCheckpoint } from '../../ledger/checkpoint.js'
 import { commit } from '../../ledger/commitment.js'
-import { epochDraft } from '../../ledger/epoch.js'
-import { createMemoryEscrow } from '../../ledger/escrow.js'
-import { Ledger } from '../../ledger/ledger.js'
-import { createSigner } from '../../ledger/signer.js'
 import { verifyInclusion } from '../../merkle/proof.js'
 import { leafHash } from '../../merkle/tree.js'
 import { createMemoryStorage } from '../../storage/memory.js'
 import { openSqliteStorage } from '../../storage/sqlite.js'
 import { testFolder } from '../../test-folder.js'
 import { SITE, testPolicy, testWorld, uuidv7 } from '../../testing.js'
-import { createKeyring } from '../../vault/keyring.js'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -190,15 +185,7 @@ describe('what a subject has chosen', () => {
     const { secret } = first.submission()
     await first.post(first.submission({ secret }))
     await first.avow.close()
-    const { size, root } = await (await storage.openLog(SITE, null)).log.head()
-    const origin = `shop.example/_avow/log/${SITE}`
-    const { log: store } = await storage.openLog(`${SITE}.e2`, `${origin}.e2`)
-    const newer = await Ledger.open({
-      ...{ log: `${SITE}.e2`, store, escrow: createMemoryEscrow(), now: () => first.clock.now, warn: () => {} },
-      signer: createSigner(`${origin}.e2`, new Uint8Array(32).fill(9)),
-      keyring: createKeyring([new Uint8Array(32).fill(3)]),
-    })
-    await newer.append(epochDraft({ origin, size, root: encodeBase64(root) }))
+    await first.beginEpoch()
     const world = await testWorld({ storage })
     expect((await answerIn(await asked(world, subjectOf(SITE, secret), first.clock.now))).state).toBe('granted')
     world.clock.now += 40 * DAY_MS
