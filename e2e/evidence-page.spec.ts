@@ -1,5 +1,6 @@
 /** The evidence page, as a lawyer gets it: a file, opened without a network, which checks itself and says by whose key. */
 import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BrowserContext, Page } from '@playwright/test'
 import { ask, evidenceOf, logSize, recordsSince, runVerify } from './support/audit.js'
@@ -20,6 +21,7 @@ async function evidencePage(page: Page, demo: Demo): Promise<{ html: string; sub
 
 /** What a file in a browser without a network shows, and what went wrong in it. */
 async function openFile(context: BrowserContext, file: string, html: string) {
+  await mkdir(dirname(file), { recursive: true })
   await writeFile(file, html)
   await context.setOffline(true)
   const asked: string[] = []
@@ -40,7 +42,6 @@ test('the page checks itself from a file with the network cut, and is true only 
   browser,
 }, testInfo) => {
   const { html, subject } = await evidencePage(page, demo)
-  await mkdir(testInfo.outputDir, { recursive: true })
   const file = testInfo.outputPath('evidence.html')
   const office = await browser.newContext({ bypassCSP: false })
   const { opened, complaints, result } = await openFile(office, file, html)
@@ -75,7 +76,6 @@ test('a copy that was changed says what is false, in its evidence or in what it 
   browser,
 }, testInfo) => {
   const { html } = await evidencePage(page, demo)
-  await mkdir(testInfo.outputDir, { recursive: true })
   const office = await browser.newContext()
   const changed: [name: string, html: string, words: string][] = [
     [
@@ -107,7 +107,6 @@ test('the page can be read without its script, on paper, in the dark, narrow, an
   browser,
 }, testInfo) => {
   const { html, subject } = await evidencePage(page, demo)
-  await mkdir(testInfo.outputDir, { recursive: true })
   const file = testInfo.outputPath('evidence.html')
 
   const without = await browser.newContext({ javaScriptEnabled: false })

@@ -4,11 +4,11 @@
  * processes. `--data` keeps what was generated, and finds it again.
  */
 import { fork } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, loadavg, setPriority, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { avowSubmission } from '@avow/sdk/testing'
 import { createAdaptorServer } from '@hono/node-server'
 
 const { values } = parseArgs({
@@ -85,29 +85,9 @@ async function server() {
   })
 }
 
-function submission(notice) {
-  const now = Date.now()
-  const time = now.toString(16).padStart(12, '0')
-  const random = randomBytes(10).toString('hex')
-  const isGrant = random[0] < '8'
-  return {
-    id: `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(0, 3)}-8${random.slice(3, 6)}-${random.slice(6, 18)}`,
-    site: SITE,
-    secret: randomBytes(16).toString('base64url'),
-    action: isGrant ? 'accept-all' : 'reject-all',
-    choices: { analytics: isGrant },
-    policy: notice.policy,
-    notice: { hash: notice.hash, language: notice.language },
-    ui: 'abc123',
-    layer: 'banner',
-    offered: ['reject-all', 'accept-all'],
-    decidedAt: new Date(now).toISOString(),
-    ageMs: 0,
-    gpc: null,
-    previous: null,
-    sdk: '0.1.0',
-  }
-}
+/** One half of them grants. */
+const submission = (notice) =>
+  avowSubmission(SITE, notice, Math.random() < 0.5 ? {} : { action: 'reject-all', choices: { analytics: false } })
 
 /** Takes one export whole, or one after another until it is told to stop. */
 function exporter() {

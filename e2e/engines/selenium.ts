@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Builder, Key as Code, type WebDriver, type WebElement } from 'selenium-webdriver'
 import type { FoundEngine } from '../../tools/engines.mjs'
-import { freePort } from '../support/free-port.js'
+import { freePort } from '../../tools/free-port.js'
 import type { Engine, Key } from './engine.js'
 
 const readyWithinMs = 20_000

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { freePort } from './free-port.js'
+import { freePort } from '../../tools/free-port.js'
 
 const program = fileURLToPath(new URL('../../demo/dist/main.js', import.meta.url))
 

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatKeys, generateKey } from '@avow/server'
+import { freePort } from '../../tools/free-port.js'
 
 export const program = fileURLToPath(new URL('../../packages/server/dist/cli/avow.js', import.meta.url))
 export const policyFile = fileURLToPath(new URL('../../demo/policy.json', import.meta.url))
@@ -139,17 +139,6 @@ interface StartOptions {
 }
 
 const serveArgs = (place: Place) => ['serve', '--config', path.join(place.folder, 'avow.json'), ...place.stores]
-
-export async function freePort(): Promise<number> {
-  const probe = createServer()
-  probe.listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('a listening socket has a port')
-  return address.port
-}
 
 /** Starts `avow serve` and resolves once it says that it answers. Rejects, with what it said, if it ends before. */
 export async function startServer(place: Place, { env = {}, under = [] }: StartOptions = {}): Promise<Server> {
