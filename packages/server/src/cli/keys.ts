@@ -10,13 +10,13 @@ import {
   REASON_LIMIT,
 } from '../access/api-key.js'
 import { SCOPES, type Scope } from '../access/caller.js'
+import { DAY_MS } from '../consent/utc-day.js'
 import { InputError } from '../problem.js'
 import type { ApiKeyRow, OpenedKeys } from '../storage/storage.js'
 import { blindedSites } from '../vault/blind.js'
 import { openKeys, STORE_OPTIONS } from './stores.js'
 
 const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
 
 const options = {
   ...STORE_OPTIONS,

@@ -3,8 +3,8 @@ import { hash } from 'node:crypto'
 import { z } from '@hono/zod-openapi'
 import { InputError, inputErrorOf, Refusal } from '../problem.js'
 import { categoryName, optionalCategories, type Policy, type PolicyBook } from './policy.js'
+import { DAY_MS } from './utc-day.js'
 
-const DAY_MS = 86_400_000
 /** A browser's clock further off than this is recorded as implausible, and the server's counts. */
 const CLOCK_TOLERANCE_MS = DAY_MS
 
@@ -180,9 +180,6 @@ export function composeRecord(
     identity: { account, agent, id, network: null, page, previous, subject },
   }
 }
-
-/** UTC days since 1970-01-01. */
-export const dayOf = (ms: number): number => Math.floor(ms / DAY_MS)
 
 /**
  * The server's own record that a grant has ended for want of activity. It was decided, if that is a word for it, when the last

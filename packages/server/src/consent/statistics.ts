@@ -2,9 +2,9 @@
  * How many opted in, refused, withdrew, lapsed, from counts by day and facet. Pure. A count is of what was recorded, not of
  * people: who decides twice is counted twice.
  */
-import { type Facet, parseFacet } from './facet.js'
 
-const DAY_MS = 86_400_000
+import { type Facet, parseFacet } from './facet.js'
+import { DAY_MS } from './utc-day.js'
 
 export const INTERVALS = ['day', 'week', 'month'] as const
 export type Interval = (typeof INTERVALS)[number]
@@ -52,8 +52,8 @@ const NONE: Tally = { optIns: 0, refusals: 0, withdrawals: 0, lapses: 0 }
 
 /** What one record counts as; null for what takes over an earlier decision. */
 function kindOf({ action, choices }: Facet): keyof Tally | null {
-  // Of a lapse, too, whatever its choices say.
-  if ((action as string) === 'lapse') return 'lapses'
+  // Whatever its choices say.
+  if (action === 'lapse') return 'lapses'
   if (action === 'link') return null
   if (action === 'withdraw') return 'withdrawals'
   return Object.values(choices).some(Boolean) ? 'optIns' : 'refusals'

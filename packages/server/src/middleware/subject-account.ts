@@ -1,9 +1,18 @@
 /** The account that a privacy team looks up: in a header, never in an address, which proxies write down. */
+import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { InputError } from '../problem.js'
 import { ACCOUNT_BYTES } from './account.js'
 
 export const SUBJECT_ACCOUNT = 'avow-subject-account'
+
+/** As it is described. */
+export const accountHeader = z.object({
+  [SUBJECT_ACCOUNT]: z
+    .string()
+    .optional()
+    .openapi({ description: 'the site’s own name of an account, percent-encoded or in UTF-8 where it isn’t ASCII' }),
+})
 
 /**
  * What `Avow-Subject-Account` says, percent-encoded or in UTF-8 where it isn't ASCII, as the account's token has it; null where

@@ -4,8 +4,9 @@
  */
 import { hash } from 'node:crypto'
 import { facetOf } from '../consent/facet.js'
-import { composeLapse, dayOf } from '../consent/record.js'
+import { composeLapse } from '../consent/record.js'
 import { lasting } from '../consent/state.js'
+import { dayOf } from '../consent/utc-day.js'
 import { ErasedError, type Ledger } from '../ledger/ledger.js'
 import type { ActiveDay } from '../storage/storage.js'
 import { recordsUnder, type Site } from './site.js'

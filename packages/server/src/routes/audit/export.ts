@@ -3,10 +3,10 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { FORMAT_NAMES, FORMATS } from '../../consent/exports/formats.js'
 import { uuidv7 } from '../../consent/record.js'
-import { filterFields, type RecordFilter, toFilter } from '../../consent/record-filter.js'
+import { filterFields, toFilter } from '../../consent/record-filter.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
-import { readSubjectAccount } from '../../middleware/subject-account.js'
+import { accountHeader, readSubjectAccount } from '../../middleware/subject-account.js'
 import { InputError } from '../../problem.js'
 import { json, problems, REFUSED, SECURITY } from '../openapi.js'
 import { type LinkedRecord, type Site, type Sites, siteOf } from '../site.js'
@@ -14,7 +14,6 @@ import { ledgerOf, logName } from './chosen-log.js'
 import { encodeCursor, parseCursor } from './cursor.js'
 import { createTally, Digest, exportText, type Tally, toBody } from './export-stream.js'
 import { type Pages, pagesOf } from './record-pages.js'
-import { accountHeader } from './records.js'
 
 /** Records that are read and written in one go: some eighty kilobytes. */
 const PAGE = 128
@@ -86,7 +85,6 @@ const MANIFEST_EXAMPLE: z.input<typeof manifestSchema> = {
 interface Asked {
   readonly site: Site
   readonly ledger: Ledger
-  readonly filter: RecordFilter
   readonly account: string | null
   readonly question: Question
   readonly source: Pages
@@ -120,7 +118,7 @@ export function exportRoutes(
     const source = await pagesOf(site, ledger, filter, { cursor: null, start, limit: PAGE, caller })
     const tally = createTally()
     return {
-      ...{ site, ledger, filter, account, question, source, tally },
+      ...{ site, ledger, account, question, source, tally },
       cursor: encodeCursor({ size: source.log.size, index: 0 }, bound, site.blind.cursor),
       text: () =>
         exportText(

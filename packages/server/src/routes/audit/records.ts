@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { filterFields, toFilter } from '../../consent/record-filter.js'
 import { encodeBase64 } from '../../ledger/base64.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
-import { readSubjectAccount } from '../../middleware/subject-account.js'
+import { accountHeader, readSubjectAccount } from '../../middleware/subject-account.js'
 import { Refusal } from '../../problem.js'
 import { UnavailableError } from '../../storage/storage.js'
 import {
@@ -32,13 +32,6 @@ const query = z.strictObject({
   limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(PAGE_DEFAULT),
   cursor: z.string().max(64).optional(),
   log: logName,
-})
-
-export const accountHeader = z.object({
-  'avow-subject-account': z
-    .string()
-    .optional()
-    .openapi({ description: 'the site’s own name of an account, percent-encoded where it isn’t ASCII' }),
 })
 
 export function recordRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): void {

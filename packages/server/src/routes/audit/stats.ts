@@ -2,12 +2,12 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { may } from '../../access/caller.js'
 import { type Cell, coarsened, DIMENSIONS, type Dimension, INTERVALS, statistics } from '../../consent/statistics.js'
+import { DAY_MS, dayOf } from '../../consent/utc-day.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
 import { InputError } from '../../problem.js'
 import { json, problems, REFUSED, SECURITY } from '../openapi.js'
 import { type Sites, siteOf } from '../site.js'
 
-const DAY_MS = 86_400_000
 const DAYS_DEFAULT = 30
 /** Periods of one answer: a year of days, seven of weeks. */
 const PERIODS_LIMIT = 366
@@ -104,7 +104,7 @@ export function statsRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
     async (c) => {
       const { interval, by, from: first, to: end } = c.req.valid('query')
       const dimensions = parseDimensions(by)
-      const to = end ?? Math.floor(now() / DAY_MS) + 1
+      const to = end ?? dayOf(now()) + 1
       const from = first ?? to - DAYS_DEFAULT
       if (from > to) throw new InputError('from', 'a day that is not after `to`')
       if (to - from > PERIODS_LIMIT * { day: 1, week: 7, month: 28 }[interval])

@@ -5,7 +5,7 @@ import { uuidv7 } from '../../consent/record.js'
 import { countedAt, judge, type Reason } from '../../consent/state.js'
 import { encodeBase64, encodeBase64url } from '../../ledger/base64.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
-import { readSubjectAccount, SUBJECT_ACCOUNT } from '../../middleware/subject-account.js'
+import { accountHeader, readSubjectAccount, SUBJECT_ACCOUNT } from '../../middleware/subject-account.js'
 import { InputError, Refusal } from '../../problem.js'
 import type { Grade } from '../../storage/storage.js'
 import {
@@ -131,18 +131,20 @@ export function subjectRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door
   app.openapi(
     createRoute({
       ...describe('The same by an account, or by the id of a record'),
-      description: `An account goes into the header \`${SUBJECT_ACCOUNT}\`, in UTF-8, never into an address. One of the two is needed, and not both.`,
+      description: `One of the two is needed, and not both. An account goes into the header \`${SUBJECT_ACCOUNT}\`, never into an address.`,
       path: '/v1/audit/subjects',
       middleware: read,
-      request: { query: z.strictObject({ asOf: at, record: uuidv7.optional() }) },
+      request: { query: z.strictObject({ asOf: at, record: uuidv7.optional() }), headers: accountHeader },
     }),
     async (c) => {
       const { asOf, record } = c.req.valid('query')
       const question = await questionOf(c, asOf)
       const account = readSubjectAccount(c)
-      if (record === undefined) return answer(c, await answerOfAccount(question, requireAccount(account)))
-      if (account !== null) throw new InputError('record', `left out, or ${SUBJECT_ACCOUNT}: one of the two`)
-      return answer(c, await answerOfRecord(question, record))
+      if (record !== undefined && account !== null)
+        throw new InputError('record', `left out, or ${SUBJECT_ACCOUNT}: one of the two`)
+      if (record !== undefined) return answer(c, await answerOfRecord(question, record))
+      if (account !== null) return answer(c, await answerOfAccount(question, account))
+      throw new InputError(SUBJECT_ACCOUNT, 'a header with an account, or record with the id of one')
     },
   )
 
@@ -176,12 +178,6 @@ interface Question {
 const common = ({ instant, log }: Question) => ({ asOf: new Date(instant).toISOString(), log })
 
 const NOBODY = 'no record of this subject; what was erased is found by nobody it was about'
-
-/** As long as an account may be (`sub` of its token). */
-function requireAccount(account: string | null): string {
-  if (account !== null && account !== '' && Buffer.byteLength(account) <= 256) return account
-  throw new InputError(SUBJECT_ACCOUNT, 'a header with 1 to 256 bytes, the account, or record with the id of one')
-}
 
 async function answerOfAccount(question: Question, account: string): Promise<Answer> {
   const records = await recordsOfAccount(question.site, account)
