@@ -18,7 +18,7 @@ const site = 'fr-apiaas'
 /** Who downloads it, and the most it may weigh. Wished for: 3,500 of the loader, 1,200 of the settings; see README.md. */
 const files = [
   { name: 'loader', path: `/v1/sites/${site}/avow.js`, budget: 3700, who: 'every page' },
-  { name: 'ui', path: `/${manifest.ui}`, budget: 7670, who: 'a visitor who has to decide' },
+  { name: 'ui', path: `/${manifest.ui}`, budget: 7700, who: 'a visitor who has to decide' },
   { name: 'settings', path: `/${manifest.settings}`, budget: 1810, who: 'the account page, beside the UI file' },
   { name: 'account', path: `/${manifest.account}`, budget: 1650, who: 'a page that somebody signs in or out on' },
   { name: 'pinned', path: `/${manifest.pinned}`, budget: null, who: 'every page of a site that pins it by its hash' },

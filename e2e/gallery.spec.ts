@@ -16,6 +16,23 @@ const states: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   suspended: (page) => expect(settings(page).getByRole('switch', { checked: true })).toHaveCount(0),
 }
 
+test('the settings take the width they need where their place in the page is as wide as what is in it', async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 1280, height: 800 })
+  await page.goto('/gallery/view?state=granted')
+  await expect(settings(page)).toBeVisible()
+  const widthOf = () => settings(page).evaluate((panel) => panel.clientWidth)
+  for (const display of ['flex', 'inline-block', 'grid']) {
+    await page.locator('avow-settings').evaluate((host, display) => {
+      const place = host.parentElement as HTMLElement
+      place.style.display = display
+      place.style.justifyItems = 'start'
+    }, display)
+    expect.soft(await widthOf(), display).toBeGreaterThan(400)
+  }
+})
+
 test('the gallery opens each state in each theme, and what is chosen there is recorded nowhere', async ({
   page,
   demo,

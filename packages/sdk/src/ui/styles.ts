@@ -3,6 +3,7 @@
  * are the page's pair of paper and ink, which its `color-scheme` turns over in the dark and forced colours replace; a
  * page changes them, and the rest, by the custom properties that begin with `--avow-`. Nothing moves, so nobody has to ask for
  * less motion. In forced colours a browser paints paper behind each text, so there no text may be of paper's colour.
+ * What has a width of its own, as banner and dialog have, is a container; the settings are as wide as their place in the page lets them be.
  */
 
 /** Text and controls, for the banner, the dialog, the settings panel and what covers something held. */
@@ -36,7 +37,6 @@ button, label, summary { cursor: pointer; }
 .plain { background: var(--paper); color: var(--ink); border: var(--edge); }
 :focus-visible { outline: 3px solid var(--avow-focus, #3b82f6); outline-offset: 2px; }
 .card { background: var(--paper); color: var(--ink); border: var(--edge); border-radius: var(--avow-radius, 16px); padding: clamp(12px, 5vw, 20px); }
-section, dialog { container-type: inline-size; }
 section, dialog, .choices, .category { display: grid; grid-template-columns: minmax(0, 1fr); gap: 12px; }
 .row { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 8px 16px; }
 h2, h3 { flex: 1; max-width: 100%; }
@@ -82,6 +82,7 @@ section, .corner {
   margin: env(safe-area-inset-top) env(safe-area-inset-right) env(safe-area-inset-bottom) env(safe-area-inset-left);
 }
 section { max-width: 576px; max-height: 80vh; overflow: auto; }
+section, dialog { container-type: inline-size; }
 .corner { inset-inline-end: auto; }
 .corner ~ .corner { bottom: 5em; }
 .box-center { margin-inline: auto; }
