@@ -1,6 +1,7 @@
 /** The demo's gallery: all that Avow shows, and nothing of it recorded. */
 import type { Page } from '@playwright/test'
 import { logSize } from './support/audit.js'
+import { violations } from './support/axe.js'
 import { expect, test } from './support/stories.js'
 import { acceptAll } from './support/visitor.js'
 
@@ -56,4 +57,35 @@ test('the gallery opens each state in each theme, and what is chosen there is re
   await expect(acceptAll(page)).toHaveCount(0)
   expect(await page.context().cookies()).toEqual([])
   expect(await logSize(demo)).toBe(before)
+})
+
+/** How the gallery is set, and the browser. */
+const modes: Readonly<
+  Record<string, { view: Record<string, string>; media?: Parameters<Page['emulateMedia']>[0]; width?: number }>
+> = {
+  light: { view: { theme: 'light' } },
+  dark: { view: { theme: 'dark' }, media: { colorScheme: 'dark' } },
+  'colours of its own': { view: { theme: 'custom' } },
+  'forced colours': { view: { theme: 'dark' }, media: { forcedColors: 'active', colorScheme: 'dark' } },
+  RTL: { view: { theme: 'light', lang: 'ar' } },
+  '320 px': { view: { theme: 'light', lang: 'de' }, width: 320 },
+}
+
+test.describe('axe-core', () => {
+  // Its own tools are scripts that the gallery's policy knows nothing of.
+  test.use({ bypassCSP: true })
+
+  for (const [mode, { view, media = {}, width = 1280 }] of Object.entries(modes)) {
+    test(`0 violations over the gallery, every state and layout: ${mode}`, async ({ page }) => {
+      await page.emulateMedia(media)
+      await page.setViewportSize({ width, height: 800 })
+      const layouts = ['box', 'box-center', 'box-end', 'bar', 'bar-top'].map((layout) => ({ state: 'banner', layout }))
+      for (const shown of [...layouts, ...Object.keys(states).map((state) => ({ state, layout: 'box' }))]) {
+        await page.goto(`/gallery/view?${new URLSearchParams({ ...view, ...shown })}`)
+        const layer = { banner: 'avow-notice section', preferences: 'avow-notice dialog' }[shown.state]
+        await expect(page.locator(layer ?? 'avow-settings section')).toBeVisible()
+        expect.soft(await violations(page), JSON.stringify(shown)).toEqual([])
+      }
+    })
+  }
 })
