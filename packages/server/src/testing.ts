@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import type { PolicyRef, SubmissionAnswer } from '@avow/sdk/wire'
 import type { PageOptions } from './consent/page-options.js'
 import type { Policy } from './consent/policy.js'
+import { dayOf } from './consent/utc-day.js'
 import { encodeBase64 } from './ledger/base64.js'
 import { epochDraft } from './ledger/epoch.js'
 import { createMemoryEscrow } from './ledger/escrow.js'
@@ -189,8 +190,14 @@ export async function testWorld({ policy = testPolicy(), page = {}, ...options }
     const newer = await openAnother(`${SITE}.e2`, `${origin}.e2`)
     await newer.append(epochDraft({ origin, size, root: encodeBase64(root) }))
   }
+  /** Lets time pass, a server being there every day. */
+  const pass = async (ms: number) => {
+    const { log } = await storage.openLog(SITE, null)
+    for (let day = dayOf(clock.now); day <= dayOf(clock.now + ms); day++) await log.keepServed(day)
+    clock.now += ms
+  }
   return {
-    ...{ avow, storage, clock, logged, key, notice, submission, post, consent },
+    ...{ avow, storage, clock, pass, logged, key, notice, submission, post, consent },
     ...{ activity, state, receipt, signedIn, audit, erase, beginEpoch },
   }
 }

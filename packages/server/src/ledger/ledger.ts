@@ -725,6 +725,14 @@ export class Ledger {
     return this.#parts.store.dropActive(days)
   }
 
+  keepServed(day: number): Promise<void> {
+    return this.#parts.store.keepServed(day)
+  }
+
+  served(): Promise<number[]> {
+    return this.#parts.store.served()
+  }
+
   /** Entries `[start, end)` as the tree commits to them. */
   async entries(start: number, end: number): Promise<Uint8Array[]> {
     return (await this.#parts.store.entries(start, end)).map(({ entry }) => entry)

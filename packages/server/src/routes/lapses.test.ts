@@ -3,6 +3,7 @@ import { subjectOf } from '../consent/record.js'
 import { createMemoryStorage } from '../storage/memory.js'
 import { SITE, testPolicy, testWorld } from '../testing.js'
 import { verifyBundle } from '../verify/bundle.js'
+import { lapsedUntil } from './lapses.js'
 
 const DAY_MS = 86_400_000
 
@@ -22,10 +23,10 @@ const historyOf = async (world: World, secret: string) =>
 describe('a grant of whom nothing is known any more', () => {
   test('lapses on the 31st day after the last one, and not a millisecond before', async () => {
     const world = await testWorld()
-    const { clock, avow, activity } = world
+    const { clock, pass, avow, activity } = world
     const { secret } = await granted(world)
     // Recorded on the 23rd at ten; thirty days and fourteen hours later that day is over.
-    clock.now = Date.parse('2026-12-24T00:00:00Z') - 1
+    await pass(Date.parse('2026-12-24T00:00:00Z') - 1 - clock.now)
     expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
     clock.now += 1
     expect(await avow.recordLapses()).toEqual({ [SITE]: 1 })
@@ -41,10 +42,10 @@ describe('a grant of whom nothing is known any more', () => {
 
   test('does not while its browser is heard of once a day, and nothing is kept of that but the last day', async () => {
     const world = await testWorld()
-    const { clock, avow, activity, storage } = world
+    const { clock, pass, avow, activity, storage } = world
     const { secret } = await granted(world)
     for (let days = 0; days < 90; days += 30) {
-      clock.now += 30 * DAY_MS
+      await pass(30 * DAY_MS)
       expect(await stateIn(activity(secret))).toBe('granted')
       expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
     }
@@ -52,17 +53,17 @@ describe('a grant of whom nothing is known any more', () => {
     expect((await log.idle(Number.MAX_SAFE_INTEGER, 10)).map(({ day }) => day)).toEqual([
       Math.floor(clock.now / DAY_MS),
     ])
-    clock.now += 31 * DAY_MS
+    await pass(31 * DAY_MS)
     expect(await avow.recordLapses()).toEqual({ [SITE]: 1 })
     expect(await log.idle(Number.MAX_SAFE_INTEGER, 10)).toEqual([])
   })
 
   test('is granted by who comes back and says so, and lapses once more', async () => {
     const world = await testWorld()
-    const { clock, avow, submission, post } = world
+    const { pass, avow, submission, post } = world
     const { secret } = await granted(world)
     for (let i = 0; i < 2; i++) {
-      clock.now += 40 * DAY_MS
+      await pass(40 * DAY_MS)
       expect(await avow.recordLapses()).toEqual({ [SITE]: 1 })
       expect((await (await post(submission({ secret }))).json()).state).toBe('granted')
     }
@@ -73,9 +74,9 @@ describe('a grant of whom nothing is known any more', () => {
 
   test('is told to its browser as lapsed, with nothing to adopt, and a history of its own choices alone', async () => {
     const world = await testWorld()
-    const { clock, avow, state, signedIn } = world
+    const { pass, avow, state, signedIn } = world
     const { secret, id } = await granted(world, 'ann')
-    clock.now += 40 * DAY_MS
+    await pass(40 * DAY_MS)
     await avow.recordLapses()
     const own = await (await state(secret)).json()
     expect(own).toMatchObject({ state: 'lapsed', decision: null })
@@ -86,12 +87,12 @@ describe('a grant of whom nothing is known any more', () => {
 
   test('keeps none on another device of the account from being a grant', async () => {
     const world = await testWorld()
-    const { clock, avow, state, signedIn, activity } = world
+    const { pass, avow, state, signedIn, activity } = world
     const first = await granted(world, 'ann')
     const second = await granted(world, 'ann')
-    clock.now += 20 * DAY_MS
+    await pass(20 * DAY_MS)
     await activity(second.secret)
-    clock.now += 20 * DAY_MS
+    await pass(20 * DAY_MS)
     expect(await avow.recordLapses()).toEqual({ [SITE]: 1 })
     expect(await stateIn(state(first.secret))).toBe('lapsed')
     expect(await stateIn(state(second.secret))).toBe('granted')
@@ -103,7 +104,8 @@ describe('a grant of whom nothing is known any more', () => {
     const world = await testWorld({ storage })
     const { secret } = await granted(world)
     await world.avow.recordLapses()
-    const now = world.clock.now + 40 * DAY_MS
+    await world.pass(40 * DAY_MS)
+    const { now } = world.clock
     const { log } = await storage.openLog(SITE, null)
     const idle = await log.idle(Number.MAX_SAFE_INTEGER, 10)
     const servers = [await testWorld({ storage, now: () => now }), await testWorld({ storage, now: () => now })]
@@ -116,9 +118,48 @@ describe('a grant of whom nothing is known any more', () => {
   })
 })
 
+describe('nobody lapses of whom nobody could hear:', () => {
+  test('after an outage everybody has the whole term again', async () => {
+    const world = await testWorld()
+    const { clock, pass, avow, state } = world
+    const { secret } = await granted(world)
+    await pass(20 * DAY_MS)
+    clock.now += 100 * DAY_MS
+    expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
+    await pass(29 * DAY_MS)
+    expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
+    expect(await stateIn(state(secret))).toBe('granted')
+    await pass(DAY_MS)
+    expect(await avow.recordLapses()).toEqual({ [SITE]: 1 })
+    expect(await stateIn(state(secret))).toBe('lapsed')
+  })
+
+  test('a clock that jumps ahead, and stays there, ends nothing before its time', async () => {
+    const world = await testWorld()
+    const { clock, pass, avow } = world
+    await granted(world)
+    clock.now += 400 * DAY_MS
+    for (let days = 0; days < 30; days++) {
+      expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
+      await pass(DAY_MS)
+    }
+    expect(await avow.recordLapses()).toEqual({ [SITE]: 1 })
+  })
+
+  test('a server was there on each day of the term, and today', () => {
+    const days = [10, 11, 12, 20, 21, 22, 23]
+    expect(lapsedUntil(days, 3, 23)).toBe(19)
+    expect(lapsedUntil(days, 4, 23)).toBe(null)
+    expect(lapsedUntil(days, 3, 24)).toBe(null)
+    // What lies ahead, where the clock was set back, says nothing.
+    expect(lapsedUntil(days, 2, 12)).toBe(9)
+    expect(lapsedUntil([], 1, 12)).toBe(null)
+  })
+})
+
 test('a refusal, a withdrawal and a visitor without a record keep no day, and never lapse', async () => {
   const world = await testWorld()
-  const { clock, avow, submission, post, activity, storage } = world
+  const { clock, pass, avow, submission, post, activity, storage } = world
   const denied = { choices: { analytics: false } }
   await post(submission({ action: 'reject-all', ...denied }))
   const { secret } = await granted(world)
@@ -130,7 +171,7 @@ test('a refusal, a withdrawal and a visitor without a record keep no day, and ne
   await avow.recordLapses()
   // The day of the grant, which is dropped when it is due.
   expect((await log.idle(Number.MAX_SAFE_INTEGER, 10)).length).toBe(1)
-  clock.now += 40 * DAY_MS
+  await pass(40 * DAY_MS)
   expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
   expect(await log.idle(Number.MAX_SAFE_INTEGER, 10)).toEqual([])
 })
@@ -138,25 +179,25 @@ test('a refusal, a withdrawal and a visitor without a record keep no day, and ne
 test('the term is the policy’s', async () => {
   const world = await testWorld({ policy: testPolicy({ inactivityDays: 3 }) })
   await granted(world)
-  world.clock.now += 3 * DAY_MS
+  await world.pass(3 * DAY_MS)
   expect(await world.avow.recordLapses()).toEqual({ [SITE]: 0 })
-  world.clock.now += DAY_MS
+  await world.pass(DAY_MS)
   expect(await world.avow.recordLapses()).toEqual({ [SITE]: 1 })
 })
 
 test('with all that was recorded of somebody their last day is erased, also one that was about to be written', async () => {
   const world = await testWorld()
-  const { clock, avow, activity, erase, storage } = world
+  const { pass, avow, activity, erase, storage } = world
   const { secret } = await granted(world)
   const [{ index }] = await historyOf(world, secret)
   await avow.recordLapses()
-  clock.now += DAY_MS
+  await pass(DAY_MS)
   await activity(secret)
   await erase('erase', index)
   await avow.recordLapses()
   const { log } = await storage.openLog(SITE, null)
   expect(await log.idle(Number.MAX_SAFE_INTEGER, 10)).toEqual([])
-  clock.now += 40 * DAY_MS
+  await pass(40 * DAY_MS)
   expect(await avow.recordLapses()).toEqual({ [SITE]: 0 })
 })
 
@@ -171,9 +212,9 @@ test('what was seen last is kept when the server stops', async () => {
 
 test('nobody can tell a lapse from a choice by what the log shows, and evidence of it verifies', async () => {
   const world = await testWorld()
-  const { clock, avow, storage, audit, key } = world
+  const { pass, avow, storage, audit, key } = world
   const { secret } = await granted(world)
-  clock.now += 40 * DAY_MS
+  await pass(40 * DAY_MS)
   await avow.recordLapses()
   const records = await historyOf(world, secret)
   const { log } = await storage.openLog(SITE, null)

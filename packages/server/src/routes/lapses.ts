@@ -14,13 +14,28 @@ import { recordsUnder, type Site } from './site.js'
 /** Subjects looked at in one step, which becomes one batch. */
 const STEP = 128
 
+/**
+ * The last day, UTC days since 1970-01-01, on which somebody has to have been active to have lapsed by `today`: as many whole
+ * days lie behind it as the policy says. Null where on one of them, or today, no server was there to hear of anybody: after
+ * an outage, an older copy of the vault or a clock that jumped, everybody has the whole term again. Pure.
+ */
+export function lapsedUntil(served: readonly number[], inactivityDays: number, today: number): number | null {
+  const known = new Set(served)
+  for (let day = today - inactivityDays; day <= today; day++) if (!known.has(day)) return null
+  return today - inactivityDays - 1
+}
+
 /** Appends what is due; answers how many lapses that were. */
 export async function recordLapses(site: Site, now: number): Promise<number> {
   // An older copy doesn't know who was active since.
   if (site.ledger.fork !== null) return 0
   await site.active.flush()
-  // Days are whole: on the last of them anybody may have been active until its end.
-  const until = dayOf(now) - (site.book.current.inactivityDays + 1)
+  const today = dayOf(now)
+  await site.ledger.keepServed(today)
+  // Of earlier epochs, too: somebody's last day may have been in one.
+  const served = (await Promise.all([...site.logs.values()].map((ledger) => ledger.served()))).flat()
+  const until = lapsedUntil(served, site.book.current.inactivityDays, today)
+  if (until === null) return 0
   let count = 0
   for (const ledger of site.logs.values()) {
     for (let idle = await ledger.idle(until, STEP); idle.length > 0; idle = await ledger.idle(until, STEP)) {

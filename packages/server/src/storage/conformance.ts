@@ -479,6 +479,15 @@ export function conformance(name: string, driver: Driver): void {
       await storage.close()
     })
 
+    test('a day on which a server was there is kept once, for the site alone', async () => {
+      const { storage, log } = await opened()
+      for (const day of [21, 20, 21]) await log.keepServed(day)
+      expect(await log.served()).toEqual([20, 21])
+      const { log: other } = await storage.openLog('other', 'log.example/other')
+      expect(await other.served()).toEqual([])
+      await storage.close()
+    })
+
     test('with the last entry about a subject its last day is forgotten, and stays so', async () => {
       const { storage, log } = await opened()
       // Subject 0 has the entries 0 and 3, subject 1 the entry 1.
@@ -662,6 +671,7 @@ export function conformance(name: string, driver: Driver): void {
       const { storage, log } = await opened()
       await log.append([], 0, numbered(5))
       await log.keepActive([{ subject: bytes(16, 1), day: 20 }])
+      await log.keepServed(20)
       const again = await reopen(storage)
       const { log: later } = await again.openLog('site', null)
       expect((await later.head()).size).toBe(5)
@@ -669,6 +679,7 @@ export function conformance(name: string, driver: Driver): void {
       expect(await later.findSubject(bytes(16, 1))).toEqual([1, 4])
       expect(await later.findAccount(bytes(16, 0))).toEqual([0, 4])
       expect(days(await later.idle(20, 1))).toEqual([[1, 20]])
+      expect(await later.served()).toEqual([20])
       await again.close()
     })
   })

@@ -34,6 +34,7 @@ class MemoryLog implements LogStore {
   readonly #tiles = new Map<string, TileRow>()
   readonly #keys = new Map<string, Known>()
   readonly #active = new Map<string, ActiveDay>()
+  readonly #served = new Set<number>()
 
   async head(): Promise<Head> {
     return this.#head
@@ -205,6 +206,14 @@ class MemoryLog implements LogStore {
       const kept = this.#active.get(hex(subject))
       if (kept && kept.day <= day) this.#active.delete(hex(subject))
     }
+  }
+
+  async keepServed(day: number) {
+    this.#served.add(day)
+  }
+
+  async served() {
+    return [...this.#served].sort((a, b) => a - b)
   }
 }
 

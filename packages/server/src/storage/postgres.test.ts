@@ -424,7 +424,7 @@ describe('opening', () => {
     // As it was: the check and the index go with the column.
     await server.query(stores.vault, 'ALTER TABLE avow_vault DROP COLUMN account')
     await dropFacets(stores)
-    await server.query(stores.vault, 'DROP TABLE avow_active')
+    for (const table of ['avow_active', 'avow_served']) await server.query(stores.vault, `DROP TABLE ${table}`)
     for (const column of ['old_hash', 'old_until', 'reason', 'used_on'])
       await server.query(stores.vault, `ALTER TABLE avow_api_keys DROP COLUMN ${column}`)
     await server.query(stores.vault, 'UPDATE avow_vault_schema SET version = 2')

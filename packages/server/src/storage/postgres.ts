@@ -109,6 +109,7 @@ const VAULT_MIGRATIONS = [
      PRIMARY KEY (site_id, subject)
    );
    CREATE INDEX avow_active_day ON avow_active (site_id, day);`,
+  'CREATE TABLE avow_served (site_id TEXT NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (site_id, day))',
 ]
 
 /** Entries nearest to where a page begins, in which most of what is asked for fills it. */
@@ -724,6 +725,22 @@ class PostgresLog implements LogStore {
         )
       }),
     )
+  }
+
+  async keepServed(day: number) {
+    await retrying(RETRYABLE, () =>
+      this.#vault.transaction((vault) =>
+        vault.run('INSERT INTO avow_served (site_id, day) VALUES ($1, $2) ON CONFLICT DO NOTHING', [this.#site, day]),
+      ),
+    )
+  }
+
+  async served(): Promise<number[]> {
+    const rows = await this.#vault.rows<{ day: number }>(
+      'SELECT day FROM avow_served WHERE site_id = $1 ORDER BY day',
+      [this.#site],
+    )
+    return rows.map(({ day }) => day)
   }
 }
 

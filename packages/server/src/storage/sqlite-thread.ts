@@ -113,6 +113,8 @@ export function serve(port: MessagePort, folder: string, options: OpenOptions = 
     keepActive: (handle: number, days: readonly ActiveDay[]) => log(handle).keepActive(days),
     idle: (handle: number, until: number, limit: number) => log(handle).idle(until, limit),
     dropActive: (handle: number, days: readonly ActiveDay[]) => log(handle).dropActive(days),
+    keepServed: (handle: number, day: number) => log(handle).keepServed(day),
+    served: (handle: number) => log(handle).served(),
   }
   // Opening may fail before anybody asks; `ready` hands the reason over.
   opened.catch(() => {})
@@ -289,6 +291,8 @@ class DistantLog implements LogStore {
   keepActive: LogStore['keepActive'] = (days) => this.#ask('keepActive', days)
   idle: LogStore['idle'] = (until, limit) => this.#ask('idle', until, limit)
   dropActive: LogStore['dropActive'] = (days) => this.#ask('dropActive', days)
+  keepServed: LogStore['keepServed'] = (day) => this.#ask('keepServed', day)
+  served: LogStore['served'] = () => this.#ask('served')
 }
 
 /** Opens the stores of `folder` in a thread. Rejects as `openSqliteStorage` does. */

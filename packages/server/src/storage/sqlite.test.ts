@@ -167,7 +167,7 @@ test('a vault of before there were accounts is taken up as it is, and then finds
   await storage.close()
   const db = new Database(path.join(data, 'vault.db'))
   dropFacets(db)
-  db.exec('ALTER TABLE vault DROP COLUMN account; DROP TABLE active')
+  db.exec('ALTER TABLE vault DROP COLUMN account; DROP TABLE active; DROP TABLE served')
   for (const column of ['old_hash', 'old_until', 'reason', 'used_on'])
     db.exec(`ALTER TABLE api_keys DROP COLUMN ${column}`)
   db.pragma('user_version = 2')

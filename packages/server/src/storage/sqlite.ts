@@ -117,6 +117,7 @@ const VAULT_MIGRATIONS = [
      PRIMARY KEY (site_id, subject)
    ) WITHOUT ROWID;
    CREATE INDEX active_day ON active (site_id, day);`,
+  'CREATE TABLE served (site_id TEXT NOT NULL, day INTEGER NOT NULL, PRIMARY KEY (site_id, day)) WITHOUT ROWID',
 ]
 
 /** How long a lock is waited for that another process holds: keys are made while the server runs. */
@@ -344,6 +345,8 @@ export class SqliteLog implements LogStore {
         'SELECT subject, day FROM active WHERE site_id = ? AND day <= ? ORDER BY day LIMIT ?',
       ),
       dropActive: vault.prepare('DELETE FROM active WHERE site_id = ? AND subject = ? AND day <= ?'),
+      keepServed: vault.prepare('INSERT INTO served (site_id, day) VALUES (?, ?) ON CONFLICT DO NOTHING'),
+      served: vault.prepare<[string], number>('SELECT day FROM served WHERE site_id = ? ORDER BY day').pluck(),
     }
   }
 
@@ -602,6 +605,14 @@ export class SqliteLog implements LogStore {
     this.#commitVault(() => {
       for (const { subject, day } of days) this.#statements.dropActive.run(this.#site, subject, day)
     })
+  }
+
+  async keepServed(day: number) {
+    this.#commitVault(() => this.#statements.keepServed.run(this.#site, day))
+  }
+
+  async served() {
+    return this.#statements.served.all(this.#site)
   }
 }
 

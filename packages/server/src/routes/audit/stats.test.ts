@@ -108,6 +108,19 @@ test('a key that may not read records is shown multiples of five, and no cell of
   expect((await stats('?by=layer', coarse)).periods[0].cells[1]).toMatchObject({ layer: null, optIns: 10 })
 })
 
+test('a key that may not read records is shown whole periods alone, so that no two spans differ by less', async () => {
+  const { stats, record, coarse, clock } = await world()
+  await record(20)
+  clock.now += DAY_MS
+  await record(20)
+  const spans = ['from=2026-11-23&to=2026-11-25', 'from=2026-11-24&to=2026-11-25']
+  const told = (key?: string) => Promise.all(spans.map((span) => stats(`?interval=week&${span}`, key)))
+  expect((await told()).map(({ periods }) => periods[0].cells[0].optIns)).toEqual([40, 20])
+  const [long, short] = await told(coarse)
+  expect(short).toEqual(long)
+  expect(long).toMatchObject({ from: '2026-11-23', to: '2026-11-30', periods: [{ cells: [{ optIns: 40 }] }] })
+})
+
 test('a parameter that is unknown, malformed or absurd is refused by its name', async () => {
   const { ask, exact } = await world()
   for (const [query, field] of [

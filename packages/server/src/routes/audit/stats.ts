@@ -1,7 +1,15 @@
 /** How many opted in, refused, withdrew, lapsed. Nothing is opened: what was counted is read. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { may } from '../../access/caller.js'
-import { type Cell, coarsened, DIMENSIONS, type Dimension, INTERVALS, statistics } from '../../consent/statistics.js'
+import {
+  type Cell,
+  coarsened,
+  DIMENSIONS,
+  type Dimension,
+  INTERVALS,
+  statistics,
+  wholePeriods,
+} from '../../consent/statistics.js'
 import { DAY_MS, dayOf } from '../../consent/utc-day.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
 import { InputError } from '../../problem.js'
@@ -92,7 +100,7 @@ export function statsRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
       tags: ['privacy team'],
       summary: 'Opt-ins, refusals, withdrawals, lapses, and their rates',
       description:
-        'Counts of what was recorded, by UTC day of recording; erasing lowers none. For a key that may not read records they are rounded to 5, and what has fewer than 10 is merged, or left out.',
+        'Counts of what was recorded, by UTC day of recording; erasing lowers none. For a key that may not read records they are of whole periods, rounded to 5, and what has fewer than 10 is merged, or left out.',
       security: SECURITY,
       middleware: door('stats:read'),
       request: { query },
@@ -104,16 +112,18 @@ export function statsRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
     async (c) => {
       const { interval, by, from: first, to: end } = c.req.valid('query')
       const dimensions = parseDimensions(by)
-      const to = end ?? dayOf(now()) + 1
-      const from = first ?? to - DAYS_DEFAULT
-      if (from > to) throw new InputError('from', 'a day that is not after `to`')
-      if (to - from > PERIODS_LIMIT * { day: 1, week: 7, month: 28 }[interval])
+      const until = end ?? dayOf(now()) + 1
+      const since = first ?? until - DAYS_DEFAULT
+      if (since > until) throw new InputError('from', 'a day that is not after `to`')
+      if (until - since > PERIODS_LIMIT * { day: 1, week: 7, month: 28 }[interval])
         throw new InputError('interval', `a longer one: at most ${PERIODS_LIMIT} periods are answered`)
       const caller = c.get('caller')
       const { logs, blind } = siteOf(sites, caller.site)
+      const exact = may(caller, 'audit:read', caller.site)
+      // Two spans that differ by a day would tell that day.
+      const { from, to } = exact ? { from: since, to: until } : wholePeriods(since, until, interval)
       const kept = (await Promise.all([...logs.values()].map((log) => log.counts(from, to)))).flat()
       const counts = kept.map(({ facet, ...count }) => ({ ...count, facet: blind.showFacet(facet) }))
-      const exact = may(caller, 'audit:read', caller.site)
       const all = statistics(counts, interval, dimensions)
       const periods = (exact ? all : coarsened(all)).map(({ day, cells }) => ({
         from: dateOf(day),

@@ -38,6 +38,7 @@ type Step = { readonly wait: number } & (
   | { readonly kind: 'sweep' }
   | { readonly kind: 'policy'; material: boolean }
   | { readonly kind: 'erase'; which: number; whole: boolean }
+  | { readonly kind: 'outage' }
 )
 
 /** A grant of everything, by the first of them, unless something else is said. */
@@ -66,6 +67,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ wait, kind: fc.constant('erase' as const), which: fc.nat(20), whole: fc.boolean() }),
   },
+  { weight: 1, arbitrary: fc.record({ wait, kind: fc.constant('outage' as const) }) },
 )
 
 /** Something that was recorded, as the oracle remembers it. */
@@ -182,6 +184,8 @@ async function live(steps: readonly Step[]): Promise<void> {
   let facts: Fact[] = []
   const indexes = new Map<number, number>()
   const lastDay = new Map<number, number>()
+  /** Days on which a server was there. */
+  const served = new Set([Math.floor(START / DAY)])
   const instants = new Set<number>([START - 1, START])
   let order = 0
   const of = (person: number) => facts.filter((fact) => fact.who === person)
@@ -205,11 +209,17 @@ async function live(steps: readonly Step[]): Promise<void> {
     expect(answer.state).toBe(oracle(of(fact.who), versions, time).state)
   }
 
+  /** On each day of the term, and today. */
+  const wasThere = () => {
+    const today = Math.floor(time / DAY)
+    return Array.from({ length: INACTIVITY_DAYS + 1 }, (_, ago) => today - ago).every((day) => served.has(day))
+  }
+
   /** Answers how many have lapsed. */
   const lapse = (): number => {
     let due = 0
     for (const [person, day] of [...lastDay]) {
-      if (Math.floor(time / DAY) - day < INACTIVITY_DAYS + 1) continue
+      if (Math.floor(time / DAY) - day < INACTIVITY_DAYS + 1 || !wasThere()) continue
       lastDay.delete(person)
       const grant = openGrant(of(person), time)
       if (!grant) continue
@@ -224,8 +234,14 @@ async function live(steps: readonly Step[]): Promise<void> {
     return due
   }
 
+  const { log } = await storage.openLog(SITE, null)
   for (const taken of steps) {
+    const days = [time, time + taken.wait].map((at) => Math.floor(at / DAY))
     time += taken.wait
+    for (let day = taken.kind === 'outage' ? days[1]! : days[0]!; day <= days[1]!; day++) {
+      served.add(day)
+      await log.keepServed(day)
+    }
     switch (taken.kind) {
       case 'choose': {
         const [action, analytics, maps] = CHOICES[taken.choice]!
@@ -265,6 +281,7 @@ async function live(steps: readonly Step[]): Promise<void> {
         expect(state).toBe(oracle(of(taken.who), versions, time).state)
         break
       }
+      case 'outage':
       case 'sweep': {
         const due = lapse()
         expect(await world.avow.recordLapses()).toEqual({ [SITE]: due })
@@ -341,6 +358,8 @@ const RARE: readonly (readonly Step[])[] = [
     { kind: 'sweep', wait: 29 * DAY },
     { kind: 'sweep', wait: 9 * DAY },
   ],
+  // Nobody was there to be told for longer than the term.
+  [choose({}), { kind: 'outage', wait: 40 * DAY }, { kind: 'sweep', wait: 29 * DAY }, { kind: 'sweep', wait: 2 * DAY }],
 ]
 
 test('at every instant of any history the answers are those of the design’s sentences', async () => {

@@ -153,7 +153,7 @@ describe('what a subject has chosen', () => {
 
   test('lapsed when the server recorded it, and by its term at the very instant that is over', async () => {
     const world = await testWorld()
-    const { clock, avow, submission, post, activity } = world
+    const { clock, pass, avow, submission, post, activity } = world
     const { secret, decidedAt } = submission()
     const subject = subjectOf(SITE, secret)
     await post(submission({ secret, decidedAt }))
@@ -168,7 +168,7 @@ describe('what a subject has chosen', () => {
       state: 'lapsed',
       reason: { code: 'too-old' },
     })
-    clock.now += 31 * DAY_MS
+    await pass(31 * DAY_MS)
     await avow.recordLapses()
     const answer = await answerIn(await asked(world, subject))
     expect(answer).toMatchObject({ state: 'lapsed', reason: { code: 'no-activity' } })
@@ -188,7 +188,7 @@ describe('what a subject has chosen', () => {
     await first.beginEpoch()
     const world = await testWorld({ storage })
     expect((await answerIn(await asked(world, subjectOf(SITE, secret), first.clock.now))).state).toBe('granted')
-    world.clock.now += 40 * DAY_MS
+    await world.pass(40 * DAY_MS)
     expect(await world.avow.recordLapses()).toEqual({ [SITE]: 1 })
     const answer = await answerIn(await asked(world, subjectOf(SITE, secret)))
     expect(answer).toMatchObject({ state: 'lapsed', records: [{ log: SITE }, { log: `${SITE}.e2` }] })
