@@ -1,8 +1,9 @@
 /**
- * What a privacy team's questions take: `node bench/audit/run.mjs [--records 1000000] [--asked 300] [--only history] [--postgres]`. The records
- * are made by `fill.mjs`; the questions go through the application, key, access log and all, without HTTP.
+ * What a privacy team's questions take: `node bench/audit/run.mjs [--records 1000000] [--asked 300] [--only history] [--postgres]
+ * [--data FOLDER]`. The records are made by `fill.mjs`; the questions go through the application, key, access log and all,
+ * without HTTP. `--data` keeps what was made (on SQLite), and finds it again.
  */
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import path from 'node:path'
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     asked: { type: 'string', default: '300' },
     only: { type: 'string', default: '' },
     postgres: { type: 'boolean', default: false },
+    data: { type: 'string' },
   },
 })
 const [records, asked] = [Number(values.records), Number(values.asked)]
@@ -30,7 +32,8 @@ const DAY_MS = 86_400_000
 const to = Date.parse('2026-11-23T10:00:00Z')
 const from = to - 400 * DAY_MS
 
-const folder = mkdtempSync(path.join(tmpdir(), 'avow-audit-'))
+const folder = values.data ?? mkdtempSync(path.join(tmpdir(), 'avow-audit-'))
+mkdirSync(folder, { recursive: true })
 const { openStores, stop } = values.postgres ? await startPostgres() : await sqliteIn(folder)
 
 async function sqliteIn(data) {
@@ -89,14 +92,17 @@ for (const version of ['2025-11', '2026-02', '2026-05', '2026-08'])
   await (await serve(version, await openStores(), from)).close()
 const filling = await openStores()
 const { log } = await filling.openLog(SITE, null)
-const seconds = await fill({
-  ...{ storage: filling, folder, site: SITE, keys, seed, records, people, from, to },
-  documents: await log.documents(),
-  tell: (done) => process.stderr.write(`\r${done} records made`),
-})
+const { size: filled } = await log.head()
+if (filled < records) {
+  const seconds = await fill({
+    ...{ storage: filling, folder, site: SITE, keys, seed, records, people, from, to },
+    documents: await log.documents(),
+    tell: (done) => process.stderr.write(`\r${done} records made`),
+  })
+  process.stderr.write('\n')
+  console.log(`${records} records, made in ${seconds.toFixed(0)} s (${(records / seconds).toFixed(0)} a second)`)
+} else console.log(`${filled} entries, found there`)
 await filling.close()
-process.stderr.write('\n')
-console.log(`${records} records, made in ${seconds.toFixed(0)} s (${(records / seconds).toFixed(0)} a second)`)
 if (!values.postgres) {
   const megabytes = (file) => (statSync(path.join(folder, file)).size / 1e6).toFixed(0)
   console.log(`ledger.db ${megabytes('ledger.db')} MB, vault.db ${megabytes('vault.db')} MB`)
@@ -245,4 +251,4 @@ async function besideReading() {
 if (values.only === '') await besideReading()
 await avow.close()
 await stop()
-rmSync(folder, { recursive: true, force: true })
+if (values.data === undefined) rmSync(folder, { recursive: true, force: true })

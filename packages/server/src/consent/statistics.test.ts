@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { coarsened, type Dimension, INTERVALS, periodOf, statistics } from './statistics.js'
+import { coarsened, type Dimension, INTERVALS, periodOf, statistics, wholePeriods } from './statistics.js'
 
 const DAY_MS = 86_400_000
 const dayOf = (text: string) => Date.parse(text) / DAY_MS
@@ -28,6 +28,21 @@ test('a period is a day, a week from Monday, or a month, in UTC, also before 197
   expect(periods('2024-02-29')).toEqual(['2024-02-29', '2024-02-26', '2024-02-01'])
   expect(periods('1970-01-01')).toEqual(['1970-01-01', '1969-12-29', '1970-01-01'])
   for (let day = -40; day < 40; day++) expect(new Date(periodOf(day, 'week') * DAY_MS).getUTCDay()).toBe(1)
+})
+
+test('a span is made longer until its periods are whole, and one of nothing stays so', () => {
+  const whole = (from: string, to: string) =>
+    INTERVALS.map((interval) =>
+      Object.values(wholePeriods(dayOf(from), dayOf(to), interval))
+        .map(nameOf)
+        .join(' '),
+    )
+  expect(whole('2026-11-24', '2026-12-01')).toEqual([
+    ...['2026-11-24 2026-12-01', '2026-11-23 2026-12-07', '2026-11-01 2026-12-01'],
+  ])
+  expect(whole('2024-02-29', '2024-03-02')[2]).toBe('2024-02-01 2024-04-01')
+  expect(whole('2026-11-23', '2026-11-30')[1]).toBe('2026-11-23 2026-11-30')
+  expect(new Set(whole('2026-11-24', '2026-11-24'))).toEqual(new Set(['2026-11-24 2026-11-24']))
 })
 
 test('what grants a category is an opt-in, what grants none a refusal, and what takes over nothing', () => {

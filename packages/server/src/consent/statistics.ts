@@ -68,6 +68,15 @@ export function periodOf(day: number, interval: Interval): number {
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) / DAY_MS
 }
 
+/** Days `[from, to)`, made longer at both ends until they are whole periods. */
+export function wholePeriods(from: number, to: number, interval: Interval): { from: number; to: number } {
+  if (from >= to) return { from, to }
+  // A month has at most 31 days, and the day after its last is in the next.
+  let end = to
+  while (periodOf(end, interval) !== end) end++
+  return { from: periodOf(from, interval), to: end }
+}
+
 const sum = (a: Tally, b: Tally): Tally => ({
   optIns: a.optIns + b.optIns,
   refusals: a.refusals + b.refusals,
