@@ -50,6 +50,8 @@ const ROUTES: Readonly<Record<string, Need | 'anybody'>> = {
   'GET /v1/audit/subjects/{subject}': needs('audit:read'),
   'GET /v1/audit/subjects/{subject}/evidence': needs('audit:export'),
   'GET /v1/audit/stats': needs('stats:read'),
+  'GET /v1/audit/policies': needs('audit:read'),
+  'GET /v1/audit/log': needs('audit:read'),
   'GET /v1/audit/export': needs('audit:export'),
   'GET /v1/audit/export/manifest': needs('audit:export'),
   'GET /v1/audit/access-log': needs('access:read'),

@@ -234,6 +234,13 @@ export function publication(policy: Policy, notices: readonly Notice[]): Publish
   ]
 }
 
+/** When something was logged is in Unix milliseconds. */
+export interface LoggedPolicy extends PolicyRef {
+  readonly material: boolean
+  readonly loggedAt: number
+  readonly notices: readonly { readonly hash: string; readonly language: string; readonly loggedAt: number }[]
+}
+
 /** What a site has published so far, and which of it is shown today. */
 export class PolicyBook {
   readonly current: Policy
@@ -295,6 +302,23 @@ export class PolicyBook {
   /** The notice that was published under this hash, as JSON, whatever policy is in force; null if none was. */
   noticeBody(hash: string): string | null {
     return this.#notices.get(hash)?.body ?? null
+  }
+
+  /** All that was logged, in the order of their publication. */
+  get logged(): LoggedPolicy[] {
+    const since = (hash: string) => this.#since.get(hash)
+    return this.#order.flatMap((version) => {
+      const { hash, policy } = this.#policies.get(version)!
+      const loggedAt = since(hash)
+      if (loggedAt === undefined) return []
+      const notices = [...this.#notices].flatMap(([notice, { version: of, language }]) => {
+        const noticedAt = since(notice)
+        return of === version && language !== null && noticedAt !== undefined
+          ? [{ hash: notice, language, loggedAt: noticedAt }]
+          : []
+      })
+      return [{ version, hash, material: policy.material, loggedAt, notices }]
+    })
   }
 
   /** The labels under which a choice still stands: the newest material version up to today's, and the editorial ones since. */

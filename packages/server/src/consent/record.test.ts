@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { testPolicy } from '../testing.js'
-import { agentFamily, composeRecord, type ParsedSubmission, subjectOf } from './record.js'
+import { agentFamily, composeLapse, composeRecord, type ParsedSubmission, subjectOf } from './record.js'
 
 test('the subject is the hash that formats.md gives, and differs from site to site', () => {
   const secret = Buffer.alloc(16, 7)
@@ -20,6 +20,30 @@ test('of a browser only its family is kept', () => {
   expect(agentFamily('Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0')).toBe('Firefox')
   expect(agentFamily('curl/8')).toBe('other')
   expect(agentFamily(undefined)).toBe('other')
+})
+
+test('a lapse denies what was granted, and says nothing of what had been denied before', () => {
+  const { evidence, identity } = composeRecord(
+    {
+      ...{
+        action: 'save',
+        choices: { analytics: true, maps: false },
+        offered: ['save'],
+        layer: 'preferences',
+        gpc: null,
+      },
+      ...{ id: 'id', site: 'shop', secret: 's', ui: 'u', sdk: '0.1.0', previous: null, ageMs: 0 },
+      ...{ policy: { version: '1', hash: 'h' }, notice: { hash: 'h', language: 'en' } },
+      decidedAt: '2026-11-23T10:00:00.000Z',
+    },
+    'subject',
+    null,
+    testPolicy(),
+    'Firefox',
+    Date.parse('2026-11-23T10:00:00Z'),
+  )
+  const lapse = composeLapse('lapse', { evidence, identity }, 20_780, Date.parse('2026-12-24T00:00:00Z'))
+  expect(lapse.evidence.choices).toEqual({ analytics: false })
 })
 
 describe('whose word counts for when it was decided', () => {

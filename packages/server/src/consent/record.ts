@@ -196,7 +196,10 @@ export function composeLapse(
   return {
     evidence: {
       action: 'lapse',
-      choices: Object.fromEntries(Object.keys(choices).map((category) => [category, false])),
+      // What was denied before doesn't end with it.
+      choices: Object.fromEntries(
+        Object.entries(choices).flatMap(([category, granted]) => (granted ? [[category, false]] : [])),
+      ),
       clock: 'ok',
       decidedAt: new Date((lastDay + 1) * DAY_MS).toISOString(),
       gpc: null,

@@ -3,6 +3,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { evidenceRoutes } from './audit/evidence.js'
 import { exportRoutes } from './audit/export.js'
+import { logListRoutes } from './audit/logs.js'
 import { recordRoutes } from './audit/records.js'
 import { statsRoutes } from './audit/stats.js'
 import { subjectRoutes } from './audit/subjects.js'
@@ -22,4 +23,5 @@ export function auditRoutes(
   exportRoutes(app, sites, door, publicUrl, now)
   evidenceRoutes(app, sites, door, scripts.evidence, now)
   statsRoutes(app, sites, door, now)
+  logListRoutes(app, sites, door)
 }

@@ -224,7 +224,8 @@ async function live(steps: readonly Step[]): Promise<void> {
       const grant = openGrant(of(person), time)
       if (!grant) continue
       const { choices, signedIn, version, until } = grant
-      const none = Object.fromEntries(Object.keys(choices).map((category) => [category, false]))
+      const ended = Object.keys(choices).filter((category) => choices[category])
+      const none = Object.fromEntries(ended.map((category) => [category, false]))
       facts.push({
         ...{ who: person, signedIn, kind: 'lapse', choices: none, decided: (day + 1) * DAY, recorded: time },
         ...{ until, version, order: order++ },

@@ -2,30 +2,23 @@ import path from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { subjectOf } from '../../consent/record.js'
-import { decodeBase64, decodeBase64url } from '../../ledger/base64.js'
-import { openCheckpoint } from '../../ledger/checkpoint.js'
+import { decodeBase64url } from '../../ledger/base64.js'
 import { commit } from '../../ledger/commitment.js'
-import { verifyInclusion } from '../../merkle/proof.js'
-import { leafHash } from '../../merkle/tree.js'
 import { createMemoryStorage } from '../../storage/memory.js'
 import { openSqliteStorage } from '../../storage/sqlite.js'
 import { testFolder } from '../../test-folder.js'
 import { SITE, testPolicy, testWorld, uuidv7 } from '../../testing.js'
+import type { Place } from './ground.js'
+import { verifyPlace } from './test-proofs.js'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
 type World = Awaited<ReturnType<typeof testWorld>>
 
-interface Ground {
-  log: string
-  index: number
-  entry: string
+interface Ground extends Place {
   parts: Record<string, Record<string, unknown>>
   secrets: Record<string, string>
-  proof: string[]
-  size: number
-  checkpoint: string
 }
 
 const iso = (at: number) => new Date(at).toISOString()
@@ -38,12 +31,8 @@ async function answerIn(response: Response) {
 
 /** Checks all that an answer rests on, with the public key alone; answers what the entries say. */
 function verifyGrounds({ avow }: World, grounds: readonly Ground[]) {
-  return grounds.map(({ index, entry, parts, secrets, proof, size, checkpoint }) => {
-    const signed = openCheckpoint(checkpoint, avow.vkey(SITE))
-    expect(signed.size).toBe(size)
-    const leaf = leafHash(new TextEncoder().encode(entry))
-    verifyInclusion(leaf, index, size, signed.root, proof.map(decodeBase64))
-    const said = JSON.parse(entry)
+  return grounds.map(({ parts, secrets, ...place }) => {
+    const said = verifyPlace(place, avow.vkey(SITE))
     expect(Object.keys(parts)).toEqual(Object.keys(secrets))
     for (const [name, part] of Object.entries(parts))
       expect(commit(name as 'body', decodeBase64url(secrets[name]!), part)).toBe(said[name])

@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { uuidv7 } from '../../consent/record.js'
 import { countedAt, judge, type Reason } from '../../consent/state.js'
-import { encodeBase64, encodeBase64url } from '../../ledger/base64.js'
+import { encodeBase64url } from '../../ledger/base64.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
 import { accountHeader, readSubjectAccount, SUBJECT_ACCOUNT } from '../../middleware/subject-account.js'
 import { InputError, Refusal } from '../../problem.js'
@@ -23,7 +23,6 @@ import {
   findEntry,
   type LinkedRecord,
   openLinked,
-  provingHead,
   recordOf,
   recordsOf,
   recordsOfAccount,
@@ -32,6 +31,7 @@ import {
   siteOf,
 } from '../site.js'
 import { logAt } from './chosen-log.js'
+import { placeSchema, prove, proveDocument } from './ground.js'
 import { secretsOf } from './secrets.js'
 
 const refusals = problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable')
@@ -66,15 +66,9 @@ const answerSchema = z
     choices: choicesSchema.nullable(),
     records: z.array(recordSchema),
     restsOn: z.array(
-      z.strictObject({
-        log: z.string(),
-        index: z.int(),
-        entry: z.string(),
+      placeSchema.extend({
         parts: z.record(z.string(), z.looseObject({})),
         secrets: z.record(z.string(), z.string()),
-        proof: z.array(z.string()),
-        size: z.int(),
-        checkpoint: z.string(),
       }),
     ),
     log: logSchema,
@@ -217,8 +211,8 @@ async function answerOfErased(
   const restsOn: Ground[] = []
   if (tombstone) {
     const { log, index, entry, body, secret } = tombstone
-    const opening = { entry, parts: { body: { ...body } }, secrets: { body: encodeBase64url(secret) } }
-    restsOn.push(await prove(site, log, index, opening))
+    const opening = { parts: { body: { ...body } }, secrets: { body: encodeBase64url(secret) } }
+    restsOn.push({ ...(await prove(site, log, index, entry)), ...opening })
   }
   return {
     ...common(question),
@@ -232,16 +226,18 @@ async function answerOf(question: Question, subject: string | null, all: readonl
   const records = isNow ? all : countedAt(all, instant)
   const accepts = isNow ? site.book.accepts : site.book.acceptsAt(instant)
   const { state, reason, records: grounds } = judge(records, accepts, instant)
-  const restsOn = await Promise.all(
-    grounds.map((record) => {
+  const restsOn: Ground[] = await Promise.all(
+    grounds.map(async (record) => {
       const { log, index, entry, evidence, identity } = record
       const parts = { evidence: { ...evidence }, identity: { ...identity } }
-      return prove(site, log, index, { entry, parts, secrets: secretsOf(record) })
+      return { ...(await prove(site, log, index, entry)), parts, secrets: secretsOf(record) }
     }),
   )
   if (reason === 'policy-replaced') {
-    const replacing = await proveReplacing(site, grounds[0]!.evidence.policy.version, instant)
-    if (replacing) restsOn.push(replacing)
+    // None where an earlier version was gone back to.
+    const replacing = site.book.replacedBy(grounds[0]!.evidence.policy.version, instant)
+    const place = replacing && (await proveDocument(site, replacing.hash))
+    if (place) restsOn.push({ ...place, parts: {}, secrets: {} })
   }
   return {
     ...common(question),
@@ -250,31 +246,4 @@ async function answerOf(question: Question, subject: string | null, all: readonl
     records: records.map(recordOf),
     restsOn,
   }
-}
-
-/** The entry of the policy that replaced this version first. None where an earlier version was gone back to. */
-async function proveReplacing(site: Site, version: string, instant: number): Promise<Ground | null> {
-  const policy = site.book.replacedBy(version, instant)
-  if (!policy) return null
-  // The oldest log that has it: a new epoch has it once more.
-  for (const ledger of [...site.logs.values()].reverse()) {
-    const document = (await ledger.documents()).find(({ hash }) => hash === policy.hash)
-    if (!document) continue
-    const [entry] = await ledger.entries(document.index, document.index + 1)
-    return prove(site, ledger.log, document.index, { entry: new TextDecoder().decode(entry), parts: {}, secrets: {} })
-  }
-  return null
-}
-
-/** An entry with its inclusion proof, by a checkpoint that witnesses have cosigned where there are any. */
-async function prove(
-  site: Site,
-  log: string,
-  index: number,
-  opening: Pick<Ground, 'entry' | 'parts' | 'secrets'>,
-): Promise<Ground> {
-  const ledger = site.logs.get(log)!
-  const { size, checkpoint } = await provingHead(site, ledger, index + 1)
-  const [proof] = await ledger.prove([index], size)
-  return { log, index, ...opening, proof: proof!.map(encodeBase64), size, checkpoint }
 }

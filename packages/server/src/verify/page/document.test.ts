@@ -84,9 +84,22 @@ test('no value in a record, a policy or a notice breaks out of where it stands',
 
 test('what turns around or hides what is read is shown by its number', () => {
   const { bundle } = testBundle()
-  bundle.notices[0].document.text = 'a\u202eb\u0007c'
-  const said = parse(pageOf(bundle).html).querySelector('blockquote')!.textContent
-  expect(said).toBe('a[U+202E]b[U+0007]c')
+  const said = (text: string) => {
+    bundle.notices[0].document.text = text
+    return parse(pageOf(bundle).html).querySelector('blockquote')!.textContent
+  }
+  expect(said('a\u202eb\u0007c')).toBe('a[U+202E]b[U+0007]c')
+  expect(said('no\u200bt \u00ad\ufeff\u2060\u3164\u{e0041}')).toBe(
+    'no[U+200B]t [U+00AD][U+FEFF][U+2060][U+3164][U+E0041]',
+  )
+  expect(said('\u200dn\u200co')).toBe('[U+200D]n[U+200C]o')
+  // How Persian is written, and a family.
+  for (const written of [
+    '\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645',
+    '\u{1f469}\u200d\u{1f467}',
+    '\u2764\ufe0f',
+  ])
+    expect(said(written)).toBe(written)
 })
 
 test('its policy allows its own script and style, by their hashes, and nothing else', () => {

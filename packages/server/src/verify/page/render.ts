@@ -30,6 +30,10 @@ export interface ShownBundle {
   readonly tombstones: readonly { readonly index: number; readonly body: object }[]
 }
 
+/** Joiners are part of how some scripts are written, and of signs that are drawn as one; after ASCII they only hide. */
+const UNSEEN =
+  /[\p{Cc}\p{Cs}\u2028\u2029\ufff9-\ufffb]|(?<=^|\p{ASCII})[\u200c-\u200d]|(?![\u200c-\u200d]|\ufe0e|\ufe0f)\p{DI}/gu
+
 /**
  * Text as markup that means nothing else, whatever a stranger chose it to be. What no one sees, or what turns around how the rest is
  * read, is shown by its number.
@@ -37,8 +41,8 @@ export interface ShownBundle {
 export const escapeHtml = (text: string): string =>
   text
     .replace(/[&<>"'`]/g, (letter) => `&#${letter.charCodeAt(0)};`)
-    .replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069\ud800-\udfff]/gu, (letter) =>
-      letter === '\n' ? letter : `[U+${letter.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}]`,
+    .replace(UNSEEN, (letter) =>
+      letter === '\n' ? letter : `[U+${letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}]`,
     )
 
 /** The content of the page's main part. */
