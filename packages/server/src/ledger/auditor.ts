@@ -97,12 +97,13 @@ export class Auditor {
       const key = `${level}/${n}`
       widths.set(key, { level, n, width: Math.max(widths.get(key)?.width ?? 0, end - n * TILE_WIDTH) })
     }
-    const tiles = new Map<string, Uint8Array>()
-    for (const [key, { level, n, width }] of widths) {
+    // Asked for at once: one wait for the database instead of one for each.
+    const loaded = [...widths].map(async ([key, { level, n, width }]) => {
       const hashes = await this.tile(level, n, width)
       if (!hashes) throw new Error(`tile ${key} is missing, or has under ${width} hashes`)
-      tiles.set(key, hashes)
-    }
+      return [key, hashes] as const
+    })
+    const tiles = new Map(await Promise.all(loaded))
     return nodeReader((level, n) => tiles.get(`${level}/${n}`)!)
   }
 }
