@@ -1,6 +1,6 @@
 /**
  * How fast all records leave, and what that costs whoever submits a consent meanwhile: `node bench/audit/export.mjs
- * [--records 100000] [--format ndjson] [--seconds 10] [--data FOLDER]`. A server of its own, SQLite, asked over HTTP by other
+ * [--records 200000] [--format ndjson] [--seconds 10] [--data FOLDER]`. A server of its own, SQLite, asked over HTTP by other
  * processes. `--data` keeps what was generated, and finds it again.
  */
 import { fork } from 'node:child_process'
@@ -9,11 +9,13 @@ import { availableParallelism, loadavg, setPriority, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { avowSubmission } from '@avow/sdk/testing'
+import { openThreadedSqliteStorage } from '@avow/server'
 import { createAdaptorServer } from '@hono/node-server'
+import { ORIGIN, provide, SITE, serve } from './site.mjs'
 
 const { values } = parseArgs({
   options: {
-    records: { type: 'string', default: '100000' },
+    records: { type: 'string', default: '200000' },
     format: { type: 'string', default: 'ndjson' },
     seconds: { type: 'string', default: '10' },
     data: { type: 'string' },
@@ -22,52 +24,23 @@ const { values } = parseArgs({
   },
 })
 
-const SITE = 'bench'
-const ORIGIN = 'http://bench.example'
-
 await { bench, server, export: exporter, ingest }[values.role]()
 
-/** A server that tells where it is, makes as many records as it is short of, and how much it takes. */
+/** A server that sees to the records, tells where it is, and how much it takes. */
 async function server() {
-  const { createAvow, readPolicy } = await import('@avow/server')
-  const { data } = values
-  const avow = await createAvow({
-    data,
-    publicUrl: 'http://127.0.0.1',
-    sites: [
-      {
-        site: SITE,
-        policy: readPolicy(new URL('../../demo/policy.json', import.meta.url).pathname),
-        origins: [ORIGIN],
-        publicLog: true,
-      },
-    ],
-    rateLimit: null,
-    keys: [new Uint8Array(32).fill(7)],
-    log: () => {},
-  })
+  const folder = values.data
+  const openStores = () => openThreadedSqliteStorage(folder)
+  await provide({ folder, openStores, records: Number(values.records) })
+  const avow = await serve({ folder, storage: await openStores(), now: Date.now })
   const notice = await (await avow.app.request(`/v1/sites/${SITE}/notice`)).json()
   const key = await avow.keys.create({ name: 'bench', site: SITE, scopes: ['audit:read', 'audit:export'] })
-  const { log } = await (
-    await avow.app.request('/v1/audit/records?limit=1', { headers: { authorization: `Bearer ${key}` } })
-  ).json()
-  const missing = Number(values.records) - log.size
-  const submit = async () => {
-    const answer = await avow.app.request('/v1/consents', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', origin: ORIGIN },
-      body: JSON.stringify(submission(notice)),
-    })
-    await answer.arrayBuffer()
-  }
-  for (let made = 0; made < missing; made += 1024) await Promise.all(Array.from({ length: 1024 }, submit))
   let peak = 0
   let before = process.cpuUsage()
   const watch = setInterval(() => {
     peak = Math.max(peak, process.memoryUsage().rss)
   }, 50)
   createAdaptorServer({ fetch: avow.app.fetch }).listen(0, '127.0.0.1', function listening() {
-    process.send({ port: this.address().port, key, notice, size: log.size })
+    process.send({ port: this.address().port, key, notice })
   })
   process.on('message', async (what) => {
     if (what === 'reset') {

@@ -9,11 +9,12 @@ import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { avowSubmission } from '@avow/sdk/testing'
-import { createAvow, openThreadedSqliteStorage, readPolicy } from '@avow/server'
+import { openThreadedSqliteStorage } from '@avow/server'
 import { subjectOf } from '../../packages/server/dist/consent/record.js'
 import { Auditor } from '../../packages/server/dist/ledger/auditor.js'
 import { openPostgresStorage } from '../../packages/server/dist/storage/postgres.js'
-import { dice, fill, secretOf } from './fill.mjs'
+import { dice, secretOf } from './fill.mjs'
+import { from, peopleOf, provide, SITE, serve, to } from './site.mjs'
 
 const { values } = parseArgs({
   options: {
@@ -25,12 +26,8 @@ const { values } = parseArgs({
   },
 })
 const [records, asked] = [Number(values.records), Number(values.asked)]
-const SITE = 'bench'
-/** Three records each, at the mean. */
-const people = Math.ceil(records / 3)
+const people = peopleOf(records)
 const DAY_MS = 86_400_000
-const to = Date.parse('2026-11-23T10:00:00Z')
-const from = to - 400 * DAY_MS
 
 const folder = values.data ?? mkdtempSync(path.join(tmpdir(), 'avow-audit-'))
 mkdirSync(folder, { recursive: true })
@@ -67,49 +64,14 @@ async function startPostgres() {
   return { openStores: () => openPostgresStorage({ ...stores, warn: () => {} }), stop: () => server.stop() }
 }
 
-const seed = new Uint8Array(32).fill(9)
-const keys = [new Uint8Array(32).fill(3)]
-const policy = readPolicy(path.join(import.meta.dirname, '../../demo/policy.json'))
-
-async function serve(version, storage, now) {
-  return createAvow({
-    ...{ data: folder, publicUrl: 'http://bench.example', rateLimit: null, keys, storage },
-    ...{ seedOf: () => seed, log: () => {}, now: () => now },
-    alarms: { rows: null },
-    sites: [
-      {
-        site: SITE,
-        policy: { ...policy, version, material: false },
-        origins: ['http://bench.example'],
-        publicLog: true,
-      },
-    ],
-  })
-}
-
-// One after the other, as they would have come in force.
-for (const version of ['2025-11', '2026-02', '2026-05', '2026-08'])
-  await (await serve(version, await openStores(), from)).close()
-const filling = await openStores()
-const { log } = await filling.openLog(SITE, null)
-const { size: filled } = await log.head()
-if (filled < records) {
-  const seconds = await fill({
-    ...{ storage: filling, folder, site: SITE, keys, seed, records, people, from, to },
-    documents: await log.documents(),
-    tell: (done) => process.stderr.write(`\r${done} records made`),
-  })
-  process.stderr.write('\n')
-  console.log(`${records} records, made in ${seconds.toFixed(0)} s (${(records / seconds).toFixed(0)} a second)`)
-} else console.log(`${filled} entries, found there`)
-await filling.close()
+await provide({ folder, openStores, records })
 if (!values.postgres) {
   const megabytes = (file) => (statSync(path.join(folder, file)).size / 1e6).toFixed(0)
   console.log(`ledger.db ${megabytes('ledger.db')} MB, vault.db ${megabytes('vault.db')} MB`)
 }
 
 const storage = await openStores()
-const avow = await serve('2026-08', storage, to)
+const avow = await serve({ folder, storage, now: () => to })
 const key = await avow.keys.create({ name: 'bench', site: SITE, scopes: ['audit:read', 'stats:read'] })
 const ask = async (query, headers = {}) => {
   const answer = await avow.app.request(`/v1/audit${query}`, {
