@@ -97,27 +97,34 @@ function ratesOf({ optIns, refusals, withdrawals, lapses }: Tally): Rates {
   }
 }
 
-/** By period and cell, both in order; a period or cell in which nothing was recorded is left out. */
+/**
+ * By period and cell, both in order; a period or cell in which nothing was recorded is left out. `shown`: what a facet says that is
+ * kept hidden.
+ */
 export function statistics(
   counts: readonly { readonly day: number; readonly facet: string; readonly count: number }[],
   interval: Interval,
   by: readonly Dimension[],
+  shown: (facet: string) => string = (facet) => facet,
 ): Period[] {
-  const periods = new Map<number, Map<string, Tally>>()
-  // A year has a row for each facet and day, and only some hundred facets.
-  const known = new Map<string, { kind: keyof Tally | null; of: string }>()
-  const read = (text: string) => {
-    const facet = parseFacet(text)
-    return { kind: kindOf(facet), of: JSON.stringify(by.map((dimension) => facet[dimension])) }
+  // A year has a count for each facet and day, tens of thousands, of some hundred facets: each is read once.
+  const known = new Map<string, { readonly kind: keyof Tally | null; readonly of: string }>()
+  const read = (hidden: string) => {
+    const facet = parseFacet(shown(hidden))
+    const found = { kind: kindOf(facet), of: JSON.stringify(by.map((dimension) => facet[dimension])) }
+    known.set(hidden, found)
+    return found
   }
+  const periods = new Map<number, Map<string, { -readonly [kind in keyof Tally]: number }>>()
   for (const { day, facet, count } of counts) {
     const { kind, of } = known.get(facet) ?? read(facet)
-    known.set(facet, { kind, of })
     if (kind === null) continue
     const start = periodOf(day, interval)
-    const cells = periods.get(start) ?? new Map<string, Tally>()
-    periods.set(start, cells)
-    cells.set(of, sum(cells.get(of) ?? NONE, { ...NONE, [kind]: count }))
+    const cells = periods.get(start) ?? new Map()
+    if (cells.size === 0) periods.set(start, cells)
+    const tally = cells.get(of) ?? { ...NONE }
+    tally[kind] += count
+    cells.set(of, tally)
   }
   return [...periods]
     .sort(([a], [b]) => a - b)

@@ -122,9 +122,8 @@ export function statsRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
       const exact = may(caller, 'audit:read', caller.site)
       // Two spans that differ by a day would tell that day.
       const { from, to } = exact ? { from: since, to: until } : wholePeriods(since, until, interval)
-      const kept = (await Promise.all([...logs.values()].map((log) => log.counts(from, to)))).flat()
-      const counts = kept.map(({ facet, ...count }) => ({ ...count, facet: blind.showFacet(facet) }))
-      const all = statistics(counts, interval, dimensions)
+      const counts = (await Promise.all([...logs.values()].map((log) => log.counts(from, to)))).flat()
+      const all = statistics(counts, interval, dimensions, (facet) => blind.showFacet(facet))
       const periods = (exact ? all : coarsened(all)).map(({ day, cells }) => ({
         from: dateOf(day),
         cells: cells.map((cell) => named(cell, dimensions)),
