@@ -454,6 +454,8 @@ describe('what a page loads', () => {
       'en',
     ])
     expect(await languagesOf('he', ['iw', 'he-IL', 'no'])).toEqual(['he', 'he', 'en'])
+    // As it is spoken elsewhere.
+    expect(await languagesOf('pt-BR', ['pt', 'pt-PT', 'PT-br', 'es'])).toEqual(['pt-BR', 'pt-BR', 'pt-BR', 'en'])
   })
 
   test('the notice speaks the language asked for, or its first subtag, or the policy’s own', async () => {

@@ -241,6 +241,8 @@ export interface LoggedPolicy extends PolicyRef {
   readonly notices: readonly { readonly hash: string; readonly language: string; readonly loggedAt: number }[]
 }
 
+const isFound = (notice: Notice | undefined) => notice !== undefined
+
 /** What a site has published so far, and which of it is shown today. */
 export class PolicyBook {
   readonly current: Policy
@@ -354,13 +356,21 @@ export class PolicyBook {
     return this.#since.get(this.#policies.get(version)!.hash) ?? Number.POSITIVE_INFINITY
   }
 
-  /** The notice in the first of these languages that there is one in, by its first subtag if need be; else the default's. */
+  /**
+   * The notice in the first of these languages that there is one in, else the default's. In that language: by the tag itself, by its
+   * first subtag, or as it is spoken elsewhere, `pt-BR` for `pt`.
+   */
   notice(wanted: readonly string[]): Notice {
     const [first] = this.notices
     if (!first) throw new Error('a policy has at least one notice')
-    const tags = wanted.flatMap(tagsOf).map((tag) => tag.toLowerCase())
-    const tag = tags.find((tag) => this.notices.some(({ language }) => language.toLowerCase() === tag))
-    return this.notices.find(({ language }) => language.toLowerCase() === tag) ?? first
+    const find = (tag: string) => this.notices.find(({ language }) => language.toLowerCase() === tag)
+    const findRegional = (tag: string) =>
+      this.notices.find(({ language }) => language.toLowerCase().split('-')[0] === tag)
+    const found = wanted.map((one) => {
+      const tags = tagsOf(one).map((tag) => tag.toLowerCase())
+      return tags.map(find).find(isFound) ?? tags.map(findRegional).find(isFound)
+    })
+    return found.find(isFound) ?? first
   }
 
   /** What every page of the site must know before anybody decides. Every page pays for it, so it has only what is set. */
