@@ -188,7 +188,9 @@ describe.each(guarded)('%s', (route, { scope, elsewhere, right }) => {
     const other = await create(SCOPES, OTHER)
     const isNamed = !/admin|\/log\//.test(route)
     await expectRefused(await send(route, `Bearer ${other}`, isNamed ? SITE : null), elsewhere)
+    // That they tried is known where they are known.
     expect(await logged()).toBe(0)
+    await expect.poll(() => logged(OTHER)).toBe(2)
     expect(await storage.keys.get(target.id)).toEqual(target)
   })
 

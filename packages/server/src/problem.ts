@@ -100,6 +100,17 @@ function answer(
   })
 }
 
+/** The HTTP status that an error is answered with. */
+export function statusOf(error: unknown): number {
+  const code = error instanceof Refusal ? error.code : codeOf(error)
+  return PROBLEMS[code][0]
+}
+
+function codeOf(error: unknown): ProblemCode {
+  if (error instanceof InputError) return 'invalid-input'
+  return error instanceof UnavailableError || error instanceof KeyringError ? 'unavailable' : 'internal'
+}
+
 /** Answers an error that reached the edge; what is the server's own fault is logged here, once. */
 export function problemAnswer(error: Error, c: Context, log: (line: string) => void): Response {
   if (error instanceof InputError) return answer(c, 'invalid-input', error.message, error.field, {})

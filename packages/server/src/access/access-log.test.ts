@@ -31,8 +31,8 @@ async function world(options: Parameters<typeof testWorld>[0] = {}) {
   const reader = await avow.keys.create({ name: 'auditor', site: SITE, scopes: ['access:read'] })
   const ask = (path: string, key = made.key, headers: Record<string, string> = {}) =>
     avow.app.request(path, { headers: { authorization: `Bearer ${key}`, ...headers } })
-  const page = async (query = '') => {
-    const response = await ask(`/v1/audit/access-log${query}`, reader)
+  const page = async (query = '', headers: Record<string, string> = {}) => {
+    const response = await ask(`/v1/audit/access-log${query}`, reader, headers)
     expect(response.status).toBe(200)
     return (await response.json()) as {
       accesses: LoggedAccess[]
@@ -41,7 +41,7 @@ async function world(options: Parameters<typeof testWorld>[0] = {}) {
       vkey: string
     }
   }
-  const accesses = async (query = '') => (await page(query)).accesses
+  const accesses = async (query = '', headers: Record<string, string> = {}) => (await page(query, headers)).accesses
   /** Entries, checkpoint and vault rows as they are stored, without the ledger's help. */
   const stored = async () => {
     const { log } = await made.storage.openLog(accessLogOf(SITE), null)
@@ -154,6 +154,81 @@ describe('the access log', () => {
     expect(await accesses(`?subject=${'A'.repeat(43)}`)).toHaveLength(1)
   })
 
+  test('says which record, key or log was asked about, whatever else of that name is sent', async () => {
+    const { avow, consent, ask, accesses } = await world()
+    const [first, second] = [await consent(), await consent()]
+    const admin = await avow.keys.create({ name: 'admin', site: SITE, scopes: ['admin'] })
+    await ask(`/v1/audit/records/${first.id}?id=${second.id}`)
+    const junk = Array.from({ length: 40 }, (_, i) => `a${i}=1`).join('&')
+    await ask(`/v1/audit/records/${first.id}?${junk}`)
+    const honest = await accesses(`?record=${first.id}`)
+    expect(honest.map(({ route }) => route).slice(1)).toEqual(Array(2).fill('GET /v1/audit/records/{id}'))
+    expect(await accesses(`?record=${second.id}`)).toHaveLength(1)
+    const headers = { authorization: `Bearer ${admin}` }
+    await avow.app.request('/v1/admin/keys/key_AAAAAAAAAAAA?id=key_BBBBBBBBBBBB', { method: 'DELETE', headers })
+    await ask(`/log/${accessLogOf(SITE)}/checkpoint?site=nobody`)
+    expect((await accesses()).slice(1, 3).map(({ filters }) => filters)).toEqual([
+      { site: accessLogOf(SITE) },
+      { id: 'key_AAAAAAAAAAAA' },
+    ])
+  })
+
+  test('has who looked up an account, and who asked for a record, however they did', async () => {
+    const { submission, post, signedIn, ask, accesses } = await world()
+    const sent = submission()
+    await post(sent, await signedIn('ann'))
+    await ask('/v1/audit/subjects', undefined, { 'avow-subject-account': 'ann' })
+    await ask('/v1/audit/records', undefined, { 'avow-subject-account': 'bob' })
+    await ask(`/v1/audit/subjects?record=${sent.id}`)
+    await ask(`/v1/audit/records/${sent.id}`)
+    await ask(`/v1/audit/export?cursor=AAAA&after=${sent.id}`)
+    const routes = async (query: string, headers: Record<string, string> = {}) =>
+      (await accesses(query, headers)).slice(1).map(({ route }) => route)
+    expect(await routes(`?record=${sent.id}`)).toEqual([
+      ...['GET /v1/audit/export', 'GET /v1/audit/records/{id}', 'GET /v1/audit/subjects'],
+    ])
+    expect(await routes('', { 'avow-subject-account': 'ann' })).toEqual(['GET /v1/audit/subjects'])
+  })
+
+  test('keeps in clear what the site itself says, an enumeration, a number or a time, and of anything else an index', async () => {
+    const { ask, accesses } = await world()
+    const clear = 'version=2026-04&language=de&denied=analytics&layer=banner&limit=5&from=2026-11-23T10:00:00Z&gpc=none'
+    await ask(`/v1/audit/records?${clear}`)
+    await ask(
+      '/v1/audit/records?version=ann.smith&language=ann&granted=ann&layer=ann&limit=491701&from=+491701234567&constructor=1',
+    )
+    await ask('/v1/audit/records?log=ann')
+    const [, named, hidden, told] = await accesses()
+    expect(told?.filters).toEqual(Object.fromEntries(new URLSearchParams(clear)))
+    expect(Object.keys(hidden!.filters).sort()).toEqual([
+      ...['from', 'granted', 'language', 'layer', 'limit', 'other', 'version'],
+    ])
+    for (const value of Object.values({ ...hidden!.filters, ...named!.filters })) expect(value).toMatch(/^[\w-]{22}$/)
+  })
+
+  test('has of a HEAD request that no row left', async () => {
+    const { avow, key, consent, accesses } = await world()
+    await consent()
+    const headers = { authorization: `Bearer ${key}` }
+    expect((await avow.app.request('/v1/audit/records', { method: 'HEAD', headers })).status).toBe(200)
+    expect((await accesses())[1]).toMatchObject({ route: 'HEAD /v1/audit/records', status: 200, rows: 0 })
+  })
+
+  test('has what a known key was refused for a site, a reason or an account, where that key may ask something', async () => {
+    const { avow, ask, accesses } = await world()
+    const all = await avow.keys.create({ name: 'all', sites: null, scopes: ['audit:read'] })
+    const refused = [
+      await ask('/v1/audit/records', undefined, { 'avow-site': 'other' }),
+      await ask('/v1/audit/records', all, { 'avow-site': 'nobody' }),
+      await ask('/v1/audit/records', undefined, { 'avow-reason': '%0A' }),
+      await ask('/v1/audit/records', undefined, { 'avow-subject-account': 'a%00' }),
+    ]
+    const statuses = refused.map(({ status }) => status)
+    expect(statuses).toEqual([403, 404, 422, 422])
+    const told = (await accesses()).slice(1).map(({ status, rows }) => [status, rows])
+    expect(told.reverse()).toEqual(statuses.map((status) => [status, 0]))
+  })
+
   test('has what a known key was refused, and nothing of an unknown one', async () => {
     const { ask, reader, accesses } = await world()
     await ask('/v1/audit/records', reader)
@@ -168,25 +243,26 @@ describe('the access log', () => {
   test('is written before a row leaves: where it can’t be, nothing is answered but 503', async () => {
     const storage = createMemoryStorage()
     const openLog = storage.openLog.bind(storage)
-    let isDown = false
+    let failure: Error | null = null
     storage.openLog = async (site, origin) => {
       const opened = await openLog(site, origin)
       const append = opened.log.append.bind(opened.log)
       if (site === accessLogOf(SITE))
-        opened.log.append = (...args) => (isDown ? Promise.reject(new UnavailableError('disk full')) : append(...args))
+        opened.log.append = (...args) => (failure ? Promise.reject(failure) : append(...args))
       return opened
     }
     const { consent, ask, accesses } = await world({ storage })
     const { id } = await consent()
-    isDown = true
-    for (const path of ['/v1/audit/records', `/v1/audit/records/${id}`, '/v1/audit/access-log']) {
-      const response = await ask(path)
-      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
-      expect(await response.text()).not.toContain(id)
+    for (failure of [new UnavailableError('disk full'), new Error('a bug')]) {
+      for (const path of ['/v1/audit/records', `/v1/audit/records/${id}`, '/v1/audit/access-log']) {
+        const response = await ask(path)
+        expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
+        expect(await response.text()).not.toContain(id)
+      }
     }
     // Whoever submits is no matter of it.
     expect((await consent()).index).toBeGreaterThan(0)
-    isDown = false
+    failure = null
     expect((await ask('/v1/audit/records')).status).toBe(200)
     expect((await accesses()).map(({ status }) => status)).toEqual([null, 200])
   })

@@ -3,11 +3,11 @@
  * access has two entries, one before anything is answered and one with how many rows it was.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { type Draft, ForkError, type Ledger, type OpenedEvent } from '../ledger/ledger.js'
+import type { Draft, Ledger, OpenedEvent } from '../ledger/ledger.js'
 import { InputError } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
 import type { Blinder } from '../vault/blind.js'
-import { askedSubject } from './asked.js'
+import { askedAccount, askedRecord, askedSubject } from './asked.js'
 import type { Caller } from './caller.js'
 
 /** What the log is called in the stores. No name of a site or of an epoch has this ending, so that no route reaches it. */
@@ -65,6 +65,10 @@ export interface AccessQuery {
   readonly route?: string | undefined
   /** A consent id: who looked at this person? */
   readonly subject?: string | undefined
+  /** The id of a record: who asked for it by that? */
+  readonly record?: string | undefined
+  /** The site's own name of an account: who looked it up? */
+  readonly account?: string | undefined
   /** Unix milliseconds, `[from, to)`. */
   readonly from?: number | undefined
   readonly to?: number | undefined
@@ -136,12 +140,16 @@ export class AccessLog {
   async begin(access: Access): Promise<EndAccess> {
     const { blind, now } = this.#parts
     const id = createId(now())
-    await this.#append(blind.access(id, 'start'), blind.accessor(access.who.id), (at) => ({
+    const started = this.#append(blind.access(id, 'start'), blind.accessor(access.who.id), (at) => ({
       step: 'start',
       id,
       at,
       ...access,
     }))
+    await started.catch((cause: Error) => {
+      // Whatever it is, nobody is told anything without it.
+      throw new UnavailableError(`an access could not be logged: ${cause.message}`, { cause })
+    })
     return (status, rows, counted) => {
       const end = (count: number) => {
         counted(count)
@@ -174,12 +182,7 @@ export class AccessLog {
       fingerprint: createHash('sha256').update(key).digest(),
       compose: (recordedAt) => ({ kind: 'event', subject, body: bodyAt(new Date(recordedAt).toISOString()) }),
     }
-    try {
-      await this.#parts.ledgers[0].append(draft)
-    } catch (error) {
-      if (error instanceof ForkError) throw new UnavailableError(error.message)
-      throw error
-    }
+    await this.#parts.ledgers[0].append(draft)
   }
 
   /** Resolves when the rows of every access that is answered are recorded, or never will be. */
@@ -210,12 +213,19 @@ export class AccessLog {
     return { accesses, next: null }
   }
 
-  #matcher({ who, route, subject }: AccessQuery): (start: Start) => boolean {
-    const blinded = subject === undefined ? undefined : askedSubject(subject, this.#parts.blind)
-    return (start) =>
-      (who === undefined || start.who.id === who) &&
-      (route === undefined || start.route === route) &&
-      (blinded === undefined || start.filters.subject === blinded)
+  #matcher({ who, route, subject, record, account }: AccessQuery): (start: Start) => boolean {
+    const { blind } = this.#parts
+    const wanted = {
+      subject: subject && askedSubject(subject, blind),
+      record: record && askedRecord(record, blind),
+      account: account && askedAccount(account, blind),
+    }
+    return ({ who: { id }, route: asked, filters }) =>
+      (who === undefined || id === who) &&
+      (route === undefined || asked === route) &&
+      (wanted.subject === undefined || filters.subject === wanted.subject) &&
+      (wanted.account === undefined || filters.account === wanted.account) &&
+      (wanted.record === undefined || [filters.id, filters.record, filters.after].includes(wanted.record))
   }
 
   /** The epochs from this place on, the newest first, and below which index each is read. */

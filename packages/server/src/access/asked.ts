@@ -1,18 +1,30 @@
 /** What a request asked for, as the access log keeps it: what could be somebody as a keyed index, the rest in clear. Pure. */
 import type { Blinder } from '../vault/blind.js'
 
-/** Enumerations, numbers and times: nothing that could be a person. Whatever isn't named here is kept as an index. */
-const CLEAR = new Set(
-  'site path log limit order format from to asOf action choice category state granted denied language layer gpc clock interval by version dryRun'.split(
-    ' ',
-  ),
-)
+const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z)?$/
+const NUMBER = /^\d{1,5}$/
+const wordsOf = (words: string) => new RegExp(`^(${words.replaceAll(' ', '|')})$`)
 
-/**
- * And nothing but such a value: under a name that is kept in clear somebody may send what they like. A consent id is longer,
- * and so is a record's.
- */
-const PLAIN = /^[\w.:,/+-]{1,32}$/
+/** Of these names values are kept in clear that can be nobody. Under each of them somebody may send what they like. */
+const CLEAR: ReadonlyMap<string, RegExp> = new Map([
+  ['action', wordsOf('accept-all reject-all save withdraw lapse link api import')],
+  ['layer', wordsOf('banner preferences settings placeholder api server')],
+  ['gpc', wordsOf('true false none')],
+  ['order', wordsOf('newest oldest')],
+  ['format', wordsOf('json html ndjson csv jsonld kantara')],
+  ['interval', wordsOf('day week month')],
+  ['by', /^(version|language|layer)(,(version|language|layer))?$/],
+  ['limit', NUMBER],
+  ['from', TIME],
+  ['to', TIME],
+  ['asOf', TIME],
+  ['path', /^(\d{1,2}|entries)(\/x?\d{3})+(\.p\/\d{1,3})?$/],
+  // Of an API key it is public; a record's is longer.
+  ['id', /^key_[\w-]{12}$/],
+])
+
+/** Of these, values that the site itself has published. */
+const PUBLISHED = new Set(['site', 'log', 'version', 'language', 'granted', 'denied'])
 
 /** The other names that a route knows. */
 const NAMES = new Set(['subject', 'account', 'id', 'record', 'after', 'who', 'route'])
@@ -23,33 +35,45 @@ const FILTERS_LIMIT = 32
 /** Where the next page begins says nothing of what is asked for. */
 const PASSED_OVER = new Set(['cursor'])
 
-/** `named`: what the address and the query say, by name. `account`: from its header, where one is looked up. */
+export interface Asked {
+  /** What the address says, by name: it counts, whatever else of this name is sent. */
+  readonly params: Readonly<Record<string, string>>
+  readonly queries: Readonly<Record<string, readonly string[]>>
+  /** From its header, where one is looked up. */
+  readonly account: string | null
+}
+
+/** `isPublished`: whether the site has published this value, of a version for instance. */
 export function asked(
-  named: readonly (readonly [name: string, value: string])[],
-  account: string | undefined,
+  { params, queries, account }: Asked,
   blind: Blinder,
+  isPublished: (name: string, value: string) => boolean,
 ): Record<string, string> {
-  const told = named.filter(([name]) => !PASSED_OVER.has(name)).slice(0, FILTERS_LIMIT)
-  const kept = told.map(([name, value]) =>
+  const told = Object.entries(queries)
+    .filter(([name]) => !PASSED_OVER.has(name) && !Object.hasOwn(params, name))
+    .slice(0, FILTERS_LIMIT)
+    .map(([name, values]) => [name, values.join(',')] as const)
+  const keep = (name: string, value: string): readonly [string, string] => {
+    const isClear = PUBLISHED.has(name) ? isPublished(name, value) : (CLEAR.get(name)?.test(value) ?? false)
+    if (isClear) return [name, value]
+    if (name === 'subject') return [name, askedSubject(value, blind)]
+    if (name === 'account') return [name, askedAccount(value, blind)]
+    if (name === 'id' || name === 'record' || name === 'after') return [name, askedRecord(value, blind)]
     // A name may be made up, too, and be somebody's.
-    CLEAR.has(name) || NAMES.has(name) ? [name, keep(name, value, blind)] : ['other', encode(blind.asked(name, value))],
-  )
-  return {
-    ...Object.fromEntries(kept),
-    ...(account === undefined ? {} : { account: encode(blind.account(account)) }),
+    const isName = PUBLISHED.has(name) || CLEAR.has(name) || NAMES.has(name)
+    return [isName ? name : 'other', encode(blind.asked(name, value))]
   }
+  return Object.fromEntries([
+    ...[...told, ...Object.entries(params)].map(([name, value]) => keep(name, value)),
+    ...(account === null ? [] : [['account', askedAccount(account, blind)] as const]),
+  ])
 }
 
 /** As a subject is looked for in the access log. */
 export const askedSubject = (subject: string, blind: Blinder): string => encode(blind.subject(subject))
+/** The same of an account. */
+export const askedAccount = (account: string, blind: Blinder): string => encode(blind.account(account))
+/** The same of a record's id, by whatever name it was asked for. */
+export const askedRecord = (id: string, blind: Blinder): string => encode(blind.asked('record', id))
 
 const encode = (index: Uint8Array) => Buffer.from(index).toString('base64url')
-
-function keep(name: string, value: string, blind: Blinder): string {
-  if (CLEAR.has(name) && PLAIN.test(value)) return value
-  if (name === 'subject') return askedSubject(value, blind)
-  if (name === 'account') return encode(blind.account(value))
-  // Of an API key it is public.
-  if (name === 'id' && /^key_[\w-]{12}$/.test(value)) return value
-  return encode(blind.asked(name, value))
-}

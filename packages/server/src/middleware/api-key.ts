@@ -10,7 +10,8 @@ import { authenticateKey, isLine, REASON_LIMIT, unauthorized } from '../access/a
 import { asked } from '../access/asked.js'
 import { type Caller, may, reaches, type Scope } from '../access/caller.js'
 import type { Tokens } from '../access/token.js'
-import { InputError, PROBLEMS, Refusal } from '../problem.js'
+import type { PolicyBook } from '../consent/policy.js'
+import { InputError, Refusal, statusOf } from '../problem.js'
 import type { KeyStore } from '../storage/storage.js'
 import { decoded, readSubjectAccount } from './subject-account.js'
 
@@ -22,8 +23,15 @@ export type KeyEnv = {
   Variables: { caller: Caller & { readonly site: string }; rows: number | Promise<number> | undefined }
 }
 
+/** What the door needs of a site: where accesses are logged, and what is nobody's secret. */
+interface DoorSite {
+  readonly access: AccessLog
+  readonly book: Pick<PolicyBook, 'hasVersion' | 'hasLanguage' | 'hasCategory'>
+  readonly logs: ReadonlyMap<string, unknown>
+}
+
 export interface DoorParts {
-  readonly sites: ReadonlyMap<string, { readonly access: AccessLog }>
+  readonly sites: ReadonlyMap<string, DoorSite>
   readonly keys: KeyStore
   /** Tokens of the identity provider; null where there is none. */
   readonly tokens: Tokens | null
@@ -54,9 +62,11 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
     return reached[0]!
   }
 
+  const reachedBy = (caller: Caller) => [...sites.keys()].filter((site) => reaches(caller, site))
+
   /** The sites that the request is about, one at least: where all are meant, those where the caller may do it, if any. */
   const sitesOf = (c: Context, caller: Caller, scope: Scope, about: Parameters<Door>[1]): string[] => {
-    const reached = [...sites.keys()].filter((site) => reaches(caller, site))
+    const reached = reachedBy(caller)
     if (reached.length === 0) throw new Refusal('wrong-site', 'no site that is served here may be asked about')
     if (about === 'all') {
       const allowed = reached.filter((site) => may(caller, scope, site))
@@ -68,23 +78,41 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
     return [site]
   }
 
-  const begin = async (c: Context, caller: Caller, about: readonly string[]) => {
+  const isPublished = (site: DoorSite, name: string, value: string): boolean => {
+    const { access, book, logs } = site
+    switch (name) {
+      case 'version':
+        return book.hasVersion(value)
+      case 'language':
+        return book.hasLanguage(value)
+      case 'granted':
+      case 'denied':
+        return book.hasCategory(value)
+      default:
+        return sites.has(value) || logs.has(value) || access.ledger(value) !== undefined
+    }
+  }
+
+  /** `about`: the sites in whose logs it is. */
+  const begin = async (
+    c: Context,
+    caller: Caller,
+    about: readonly string[],
+    account: string | null,
+    reason: string | null,
+  ) => {
     const route = routeOf(c)
-    const named = [
-      ...Object.entries<string>(c.req.param()),
-      ...Object.entries(c.req.queries()).map(([name, values]) => [name, values.join(',')] as const),
-    ]
-    const account = readSubjectAccount(c) ?? undefined
-    const reason = readReason(c) ?? caller.reason
+    const request = { params: c.req.param() as Record<string, string>, queries: c.req.queries(), account }
     const { kind, id, name } = caller
     const who = { kind, id, name }
     const ends = await Promise.all(
-      about.map(async (site) => {
-        const { access } = sites.get(site)!
-        const end = await access.begin({ who, route, filters: asked(named, account, access.blind), reason })
-        alarms.asked(site, who, route, now())
+      about.map(async (name) => {
+        const site = sites.get(name)!
+        const filters = asked(request, site.access.blind, (...word) => isPublished(site, ...word))
+        const end = await site.access.begin({ who, route, filters, reason })
+        alarms.asked(name, who, route, now())
         return (status: number, rows: number | Promise<number>) =>
-          end(status, rows, (count) => alarms.answered(site, who, route, count, now()))
+          end(status, rows, (count) => alarms.answered(name, who, route, count, now()))
       }),
     )
     return (status: number, rows: number | Promise<number>) => {
@@ -92,27 +120,41 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
     }
   }
 
-  /** Who asks, and what is told once it is answered. Rejects with a `Refusal` for who may not. */
+  /** Who asks, and what is told once it is answered. What is refused is logged as well: where the caller may ask something, if need be. */
   const enter = async (c: Context, scope: Scope, about: Parameters<Door>[1]) => {
     const caller = await authenticate(c)
-    const reached = sitesOf(c, caller, scope, about)
-    const [site = ''] = reached
-    const end = await begin(c, caller, reached)
-    if (may(caller, scope, site)) return { caller: { ...caller, site }, end }
-    end(403, 0)
-    throw new Refusal('forbidden', `this needs the scope ${scope}`)
+    let refusal: unknown = null
+    const read = <T>(what: () => T, otherwise: T): T => {
+      try {
+        return what()
+      } catch (error) {
+        refusal ??= error
+        return otherwise
+      }
+    }
+    const concerned = read(() => sitesOf(c, caller, scope, about), reachedBy(caller))
+    const [site = ''] = concerned
+    const account = read(() => readSubjectAccount(c), null)
+    const reason = read(() => readReason(c), null) ?? caller.reason
+    if (refusal === null && !may(caller, scope, site))
+      refusal = new Refusal('forbidden', `this needs the scope ${scope}`)
+    const end = await begin(c, caller, concerned, account, reason)
+    if (refusal === null) return { caller: { ...caller, site }, end }
+    end(statusOf(refusal), 0)
+    throw refusal
   }
 
   return (scope, about) =>
     createMiddleware<KeyEnv>(async (c, next) => {
       const { caller, end } = await enter(c, scope, about).catch((error) => {
-        if (error instanceof Refusal && [401, 403].includes(PROBLEMS[error.code][0])) alarms.refused(routeOf(c), now())
+        if ([401, 403].includes(statusOf(error))) alarms.refused(routeOf(c), now())
         throw error
       })
       c.set('caller', caller)
       // What a route throws is an answer by then.
       await next()
-      end(c.res.status, c.res.ok ? (c.get('rows') ?? 1) : 0)
+      // HEAD asks the same, and no row leaves.
+      end(c.res.status, c.res.ok && c.req.method !== 'HEAD' ? (c.get('rows') ?? 1) : 0)
     })
 }
 

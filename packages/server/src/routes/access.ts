@@ -4,9 +4,10 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AccessPlace } from '../access/access-log.js'
 import { decodeBase64url, encodeBase64url } from '../ledger/base64.js'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
+import { accountHeader, readSubjectAccount } from '../middleware/subject-account.js'
 import { InputError } from '../problem.js'
 import type { Sign } from './audit/cursor.js'
-import { json, LOG_EXAMPLE, logSchema, problems, REFUSED, SECURITY, subjectParam } from './openapi.js'
+import { idParam, json, LOG_EXAMPLE, logSchema, problems, REFUSED, SECURITY, subjectParam } from './openapi.js'
 import { type Sites, siteOf } from './site.js'
 
 const PAGE_DEFAULT = 100
@@ -22,7 +23,10 @@ const query = z.strictObject({
     .regex(/^[A-Z]{3,7} \/[\w.{}/-]{1,120}$/, 'a method and a path, GET /v1/audit/records')
     .optional()
     .openapi({ example: 'GET /v1/audit/records' }),
-  subject: subjectParam.shape.subject.optional().openapi({ description: 'a consent id: who looked at this person?' }),
+  subject: subjectParam.shape.subject.optional().openapi({
+    description: 'a consent id: who asked about it? An account that was asked about is a header here, too',
+  }),
+  record: idParam.shape.id.optional().openapi({ description: 'the id of a record: who asked for it?' }),
   from: time.optional(),
   to: time.optional().openapi({ description: 'the first instant that is not asked for' }),
   limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(PAGE_DEFAULT),
@@ -79,7 +83,7 @@ export function accessRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
       summary: 'Who asked for what and why, newest first; a page may be short and yet not the last',
       security: SECURITY,
       middleware: door('access:read'),
-      request: { query },
+      request: { query, headers: accountHeader },
       responses: {
         200: json(
           z.strictObject({ accesses: z.array(access), next: z.string().nullable(), log: logSchema, vkey: z.string() }),
@@ -113,9 +117,10 @@ export function accessRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
         throw new InputError('from', 'a time that is not after `to`')
       const caller = c.get('caller')
       const { access, blind } = siteOf(sites, caller.site)
-      const bound = [caller.kind, caller.id, filters]
+      const account = readSubjectAccount(c) ?? undefined
+      const bound = [caller.kind, caller.id, filters, account]
       const before = cursor === undefined ? undefined : parseCursor(cursor, bound, blind.cursor)
-      const { accesses, next } = await access.list({ ...filters, limit, before })
+      const { accesses, next } = await access.list({ ...filters, account, limit, before })
       c.set('rows', accesses.length)
       return c.json(
         {
