@@ -100,7 +100,10 @@ export interface Avow {
    * Rejects once all were tried, naming the sites where it failed.
    */
   sweepAccessLogs(isDry?: boolean): Promise<Record<string, Sweep>>
-  /** Records what has lapsed for want of activity; answers how many, by site. Runs by itself every hour. */
+  /**
+   * Records what has lapsed for want of activity; answers how many, by site. Runs by itself every hour. Rejects once all were
+   * tried, naming the sites where it failed.
+   */
   recordLapses(): Promise<Record<string, number>>
   /** Answers what is under way, then closes the stores. */
   close(): Promise<void>
@@ -175,7 +178,16 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
     }
     const recordDue = async () => {
       const counts: Record<string, number> = {}
-      for (const [name, site] of sites) counts[name] = await recordLapses(site, now())
+      const failed: string[] = []
+      for (const [name, site] of sites) {
+        try {
+          counts[name] = await recordLapses(site, now())
+        } catch (error) {
+          // Of the others grants end all the same.
+          failed.push(`${name}: ${(error as Error).message}`)
+        }
+      }
+      if (failed.length > 0) throw new Error(failed.join('; '))
       return counts
     }
     const sweeping = [
@@ -299,6 +311,9 @@ async function openSite(
   const logs = await openLogs(opening)
   const [ledger] = logs.values()
   if (!ledger) throw new Error(`no log of ${site.site} was opened`)
+  // Who was active since that copy was made isn't known: nobody is to lapse for it.
+  if ([...logs.values()].some(({ isVaultOlder }) => isVaultOlder))
+    await Promise.all([...logs.values()].map((log) => log.forgetServed()))
   // Before anything is appended that is dated: what isn't is a beginning of the log.
   const describe = (evidence: object) => {
     const { facet, recordedAt } = describeEvidence(evidence as Evidence)

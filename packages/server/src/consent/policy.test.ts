@@ -3,7 +3,16 @@ import { describe, expect, test } from 'vitest'
 import { InputError } from '../problem.js'
 import { testPolicy } from '../testing.js'
 import { hashDocument } from './document.js'
-import { createNotice, directionOf, noticesOf, PolicyBook, parsePolicy, publication, unpublished } from './policy.js'
+import {
+  createNotice,
+  directionOf,
+  noticesOf,
+  type Policy,
+  PolicyBook,
+  parsePolicy,
+  publication,
+  unpublished,
+} from './policy.js'
 
 const policy = testPolicy()
 
@@ -151,6 +160,15 @@ describe('the direction of a language', () => {
 })
 
 describe('the published policies', () => {
+  test('end for want of activity when people were told, unless they are asked again', () => {
+    const published = publication(testPolicy(), noticesOf(testPolicy(), labels))
+    const next = (more: Partial<Policy>) => testPolicy({ version: 'next', inactivityDays: 5, ...more })
+    const publish = (policy: Policy) => unpublished(published, policy, noticesOf(policy, labels))
+    expect(() => publish(next({ material: false }))).toThrow(/30, as 2026-04 says/)
+    expect(publish(next({ material: true }))).not.toEqual([])
+    expect(publish(next({ material: false, inactivityDays: 30 }))).not.toEqual([])
+  })
+
   const notices = noticesOf(policy, labels)
   const published = publication(policy, notices)
 

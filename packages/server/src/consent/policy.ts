@@ -308,19 +308,23 @@ export class PolicyBook {
 
   /** All that was logged, in the order of their publication. */
   get logged(): LoggedPolicy[] {
-    const since = (hash: string) => this.#since.get(hash)
     return this.#order.flatMap((version) => {
       const { hash, policy } = this.#policies.get(version)!
-      const loggedAt = since(hash)
-      if (loggedAt === undefined) return []
+      const loggedAt = this.loggedAt(hash)
+      if (loggedAt === null) return []
       const notices = [...this.#notices].flatMap(([notice, { version: of, language }]) => {
-        const noticedAt = since(notice)
-        return of === version && language !== null && noticedAt !== undefined
+        const noticedAt = this.loggedAt(notice)
+        return of === version && language !== null && noticedAt !== null
           ? [{ hash: notice, language, loggedAt: noticedAt }]
           : []
       })
       return [{ version, hash, material: policy.material, loggedAt, notices }]
     })
+  }
+
+  /** When what has this hash was logged, Unix milliseconds; null where it wasn't, as in an older copy. */
+  loggedAt(hash: string): number | null {
+    return this.#since.get(hash) ?? null
   }
 
   /** The labels under which a choice still stands: the newest material version up to today's, and the editorial ones since. */
@@ -353,7 +357,7 @@ export class PolicyBook {
 
   /** What isn't logged, as in an older copy, has replaced nothing that anybody could prove. */
   #sinceOf(version: string): number {
-    return this.#since.get(this.#policies.get(version)!.hash) ?? Number.POSITIVE_INFINITY
+    return this.loggedAt(this.#policies.get(version)!.hash) ?? Number.POSITIVE_INFINITY
   }
 
   /**
@@ -400,7 +404,7 @@ export class PolicyBook {
 
 /**
  * Which of a policy's documents are still to be published. Throws if the label was published with other content: what
- * people agreed to under it can't be changed afterwards.
+ * people agreed to under it can't be changed afterwards; nor can when it ends for want of activity, by a version that asks nobody.
  */
 export function unpublished(published: readonly Published[], policy: Policy, notices: readonly Notice[]): Published[] {
   const { version, hash } = policyRef(policy)
@@ -409,6 +413,14 @@ export function unpublished(published: readonly Published[], policy: Policy, not
     throw new InputError(
       'policy.version',
       `a new label: ${version} was published with other content, which stays as it is. Give the change a label of its own, with "material": false if nobody needs to be asked again`,
+    )
+  }
+  const newest = published.findLast(({ kind }) => kind === 'policy')
+  const { inactivityDays } = newest ? (JSON.parse(newest.body) as Policy) : policy
+  if (!before && !policy.material && policy.inactivityDays !== inactivityDays) {
+    throw new InputError(
+      'policy.inactivityDays',
+      `${inactivityDays}, as ${newest?.version} says, or "material": true, so that people are asked again`,
     )
   }
   const known = new Set(published.map((document) => document.hash))

@@ -56,8 +56,15 @@ describe('whose word counts for when it was decided', () => {
       ...{ policy: { version: '1', hash: 'h' }, notice: { hash: 'h', language: 'en' } },
       ...{ decidedAt: new Date(recordedAt - decidedAgoMs).toISOString(), ageMs },
     } as ParsedSubmission
-    return composeRecord(said, 'subject', 'account', testPolicy(), 'Firefox', recordedAt)
+    return composeRecord(said, 'subject', 'account', testPolicy(), 'Firefox', recordedAt, recordedAt - 10 * DAY_MS)
   }
+
+  test('nothing but what is taken over was decided more than a day before its policy was logged', () => {
+    const clockOf = (...said: Parameters<typeof compose>) => compose(...said).evidence.clock
+    expect(clockOf('save', 11 * DAY_MS, 11 * DAY_MS)).toBe('ok')
+    expect(clockOf('save', 11 * DAY_MS + 1, 11 * DAY_MS)).toBe('implausible')
+    expect(clockOf('link', 11 * DAY_MS + 1, 0)).toBe('ok')
+  })
 
   test('what is taken over was decided when it says, long ago or not, and is valid no longer for it', () => {
     for (const ageMs of [0, 100 * DAY_MS]) {

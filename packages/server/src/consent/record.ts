@@ -135,16 +135,24 @@ export function checkSubmission(submission: ParsedSubmission, book: PolicyBook):
 
 /**
  * Whether the browser's word for when it was decided is to be believed. What is taken over was decided at any time before
- * now; to count it by the server's clock would make an old grant a new one.
+ * now; to count it by the server's clock would make an old grant a new one. Nothing else was decided before there was the policy that it
+ * cites. `loggedAtMs`: when that was logged; null where nobody knows.
  */
-function isPlausible(action: Evidence['action'], decidedAtMs: number, ageMs: number, recordedAtMs: number): boolean {
+function isPlausible(
+  action: Evidence['action'],
+  decidedAtMs: number,
+  ageMs: number,
+  recordedAtMs: number,
+  loggedAtMs: number | null,
+): boolean {
   if (action === 'link') return decidedAtMs - recordedAtMs <= CLOCK_TOLERANCE_MS
+  if (loggedAtMs !== null && decidedAtMs < loggedAtMs - CLOCK_TOLERANCE_MS) return false
   return Math.abs(recordedAtMs - ageMs - decidedAtMs) <= CLOCK_TOLERANCE_MS
 }
 
 /**
  * The two parts of a record. The identity part is all that links the evidence to a person, `subject` by its id, and
- * `account` by what the site calls who was signed in.
+ * `account` by what the site calls who was signed in. `loggedAtMs`: when the policy was logged that is cited.
  */
 export function composeRecord(
   submission: ParsedSubmission,
@@ -153,10 +161,11 @@ export function composeRecord(
   policy: Policy,
   agent: string,
   recordedAtMs: number,
+  loggedAtMs: number | null = null,
 ): { evidence: Decided; identity: Identity } {
   const { id, site, previous, ageMs, page = null, ...said } = submission
   const decidedAtMs = Date.parse(said.decidedAt)
-  const plausible = isPlausible(said.action, decidedAtMs, ageMs, recordedAtMs)
+  const plausible = isPlausible(said.action, decidedAtMs, ageMs, recordedAtMs, loggedAtMs)
   const from = plausible ? decidedAtMs : recordedAtMs
   return {
     evidence: {

@@ -132,6 +132,13 @@ describe('the state of a subject', () => {
 describe('a lapse', () => {
   const lapse = (index: number, recorded: number, since: number, subject = 'ann') =>
     record(index, false, recorded, since, 'ok', 'lapse', subject)
+
+  test('doesn’t end a grant that was recorded while it was being made, nor any that came after the day it tells of', () => {
+    for (const recorded of [800, 500])
+      expect(told([record(0, true, 1), record(1, true, recorded), lapse(2, 800, 24)])).toEqual([
+        ...['granted', 'grant-stands', [1]],
+      ])
+  })
   const of = (subject: string, index: number, granted: boolean, recorded: number, decided = recorded) =>
     record(index, granted, recorded, decided, 'ok', 'save', subject)
   const told = (records: Parameters<typeof stateOf>[0], accepts = ['1']) => {

@@ -65,9 +65,20 @@ function takesOver(link: Counted, record: Counted): boolean {
   )
 }
 
-/** The lapse that ended this grant of its subject: the newest that it doesn't undo. What is known of one device ends nothing on another. */
+/**
+ * The lapse that ended this grant of its subject: the newest that it doesn't undo. What is known of one device ends nothing on
+ * another, and what nobody did since a day ends nothing that came after it, though it is recorded later: they were at it at once.
+ */
 const lapseOf = <T extends Counted>(grant: T, all: readonly T[]): T | null =>
-  newest(all.filter((one) => isLapse(one) && one.identity.subject === grant.identity.subject && !undoes(grant, one)))
+  newest(
+    all.filter(
+      (one) =>
+        isLapse(one) &&
+        one.identity.subject === grant.identity.subject &&
+        !undoes(grant, one) &&
+        countsFrom(grant) <= decidedAt(one),
+    ),
+  )
 
 /** The choice that counts, and the lapse that ended it: null where none did. */
 interface Standing<T> {

@@ -206,6 +206,11 @@ export class Ledger {
     return this.#head
   }
 
+  /** Whether the vault lacked entries that the ledger has when it was opened: an older copy, or a new one. */
+  get isVaultOlder(): boolean {
+    return this.#lostBelow > 0
+  }
+
   /** Its name in the stores and in addresses. */
   get log(): string {
     return this.#parts.log
@@ -731,6 +736,10 @@ export class Ledger {
 
   served(): Promise<number[]> {
     return this.#parts.store.served()
+  }
+
+  forgetServed(): Promise<void> {
+    return this.#parts.store.forgetServed()
   }
 
   /** Entries `[start, end)` as the tree commits to them. */

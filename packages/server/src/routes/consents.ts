@@ -131,13 +131,14 @@ export function consentRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, carry: Car
     const subject = subjectOf(site.name, submission.secret)
     await checkPrevious(site, submission.previous, subject)
     const blinded = site.blind.subject(subject)
+    const loggedAt = site.book.loggedAt(submission.policy.hash)
     const seen = asSeen(submission, site, c.req.header('sec-gpc'))
     const agent = agentFamily(c.req.header('user-agent'))
     const appended = await append(site, {
       key: site.blind.submission(submission.id),
       fingerprint: fingerprintOf(submission),
       compose: (recordedAt) => {
-        const parts = composeRecord(seen, subject, account, policy, agent, recordedAt)
+        const parts = composeRecord(seen, subject, account, policy, agent, recordedAt, loggedAt)
         return {
           kind: 'consent',
           subject: blinded,

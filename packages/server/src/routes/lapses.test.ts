@@ -1,7 +1,13 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { subjectOf } from '../consent/record.js'
+import { createMemoryEscrow, type Escrow } from '../ledger/escrow.js'
+import { realOutside } from '../outsiders.js'
 import { createMemoryStorage } from '../storage/memory.js'
-import { SITE, testPolicy, testWorld } from '../testing.js'
+import { openSqliteStorage } from '../storage/sqlite.js'
+import { testFolder } from '../test-folder.js'
+import { PAGE_ORIGIN, SITE, testPolicy, testWorld } from '../testing.js'
 import { verifyBundle } from '../verify/bundle.js'
 import { lapsedUntil } from './lapses.js'
 
@@ -118,7 +124,88 @@ describe('a grant of whom nothing is known any more', () => {
   })
 })
 
+test('who grants again in the moment in which they lapse is told that it stands, and so it does', async () => {
+  const world = await testWorld()
+  const { pass, avow, post, submission, state } = world
+  const sent = await Promise.all(Array.from({ length: 50 }, () => granted(world)))
+  await avow.recordLapses()
+  await pass(40 * DAY_MS)
+  const sweeping = avow.recordLapses()
+  const told = await Promise.all(sent.map(({ secret }) => stateIn(post(submission({ secret })))))
+  await sweeping
+  const states = await Promise.all(sent.map(({ secret }) => stateIn(state(secret))))
+  expect([new Set(told), new Set(states)]).toEqual([new Set(['granted']), new Set(['granted'])])
+})
+
+test('a record tells of its day where a crash lost what was to be kept of it', async () => {
+  const storage = createMemoryStorage()
+  const outside = { ...realOutside, later: () => () => {} }
+  const first = await testWorld({ storage, outside })
+  const { secret } = await granted(first)
+  await first.avow.recordLapses()
+  await first.pass(20 * DAY_MS)
+  await first.post(first.submission({ secret }))
+  // The process dies before it is kept: what follows is asked of another one.
+  await first.pass(11 * DAY_MS)
+  const second = await testWorld({ storage, outside, now: () => first.clock.now })
+  expect(await second.avow.recordLapses()).toEqual({ [SITE]: 0 })
+  await first.pass(19 * DAY_MS)
+  expect(await second.avow.recordLapses()).toEqual({ [SITE]: 0 })
+  await first.pass(DAY_MS)
+  expect(await second.avow.recordLapses()).toEqual({ [SITE]: 1 })
+  expect((await historyOf(second, secret)).at(-1)).toMatchObject({ decidedAt: '2026-12-14T00:00:00.000Z' })
+})
+
+test('where one site’s sweep fails the others have theirs, and it is said which failed', async () => {
+  const storage = createMemoryStorage()
+  const openLog = storage.openLog.bind(storage)
+  storage.openLog = async (site, origin) => {
+    const opened = await openLog(site, origin)
+    if (site === 'broken') opened.log.keepServed = () => Promise.reject(new Error('no more room'))
+    return opened
+  }
+  const site = (name: string, origin: string) => ({
+    ...{ site: name, policy: testPolicy(), origins: [origin], publicLog: true },
+  })
+  const world = await testWorld({ storage, sites: [site('broken', 'https://broken.example'), site(SITE, PAGE_ORIGIN)] })
+  const { secret } = await granted(world)
+  await world.pass(40 * DAY_MS)
+  await expect(world.avow.recordLapses()).rejects.toThrow('broken: no more room')
+  expect(await stateIn(world.state(secret))).toBe('lapsed')
+})
+
 describe('nobody lapses of whom nobody could hear:', () => {
+  test('after an older copy of the vault, which lacks entries, everybody has the whole term again', async () => {
+    const data = testFolder()
+    const escrows = new Map<string, Escrow>()
+    const escrowOf = (log: string) => {
+      const escrow = escrows.get(log) ?? createMemoryEscrow()
+      escrows.set(log, escrow)
+      return escrow
+    }
+    const open = async (now: number) => {
+      const world = await testWorld({ storage: await openSqliteStorage(data), escrowOf, now: () => now })
+      world.clock.now = now
+      return world
+    }
+    const start = Date.parse('2026-11-23T10:00:00Z')
+    const first = await open(start)
+    const { secret } = await granted(first)
+    await first.pass(25 * DAY_MS)
+    await first.avow.close()
+    const older = readFileSync(path.join(data, 'vault.db'))
+    const second = await open(start + 25 * DAY_MS)
+    await second.activity(secret)
+    await granted(second)
+    await second.avow.close()
+    writeFileSync(path.join(data, 'vault.db'), older)
+    for (const days of [25, 26, 27, 28, 29, 30, 31, 32, 54]) {
+      const world = await open(start + days * DAY_MS)
+      expect([days, await world.avow.recordLapses()]).toEqual([days, { [SITE]: 0 }])
+      await world.avow.close()
+    }
+  })
+
   test('after an outage everybody has the whole term again', async () => {
     const world = await testWorld()
     const { clock, pass, avow, state } = world

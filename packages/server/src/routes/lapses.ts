@@ -5,7 +5,7 @@
 import { hash } from 'node:crypto'
 import { facetOf } from '../consent/facet.js'
 import { composeLapse } from '../consent/record.js'
-import { lasting } from '../consent/state.js'
+import { isDecided, lasting } from '../consent/state.js'
 import { dayOf } from '../consent/utc-day.js'
 import { ErasedError, type Ledger } from '../ledger/ledger.js'
 import type { ActiveDay } from '../storage/storage.js'
@@ -39,19 +39,30 @@ export async function recordLapses(site: Site, now: number): Promise<number> {
   let count = 0
   for (const ledger of site.logs.values()) {
     for (let idle = await ledger.idle(until, STEP); idle.length > 0; idle = await ledger.idle(until, STEP)) {
-      const appended = await Promise.all(idle.map((active) => recordLapse(site, ledger, active)))
-      count += appended.filter(Boolean).length
+      const outcomes = await Promise.all(idle.map((active) => recordLapse(site, ledger, active)))
+      count += outcomes.filter((outcome) => outcome === 'recorded').length
+      // Those of a day that was not kept first: what is dropped is no later day than the one that was found.
+      const known = outcomes.filter((outcome) => typeof outcome === 'object')
+      if (known.length > 0) await ledger.keepActive(known)
       await ledger.dropActive(idle)
     }
   }
   return count
 }
 
-async function recordLapse(site: Site, keptIn: Ledger, { subject, day }: ActiveDay): Promise<boolean> {
+/** Answers a later day instead, where a record says that they were active on it: a crash may have lost what was to be kept of it. */
+async function recordLapse(
+  site: Site,
+  keptIn: Ledger,
+  { subject, day }: ActiveDay,
+): Promise<'recorded' | 'nothing' | ActiveDay> {
   const records = await recordsUnder(site, subject)
   const grant = lasting(records)
   // With records of a newer epoch, there is a newer day beside them.
-  if (!grant || records.at(-1)?.log !== keptIn.log) return false
+  if (!grant || records.at(-1)?.log !== keptIn.log) return 'nothing'
+  const decided = records.filter(isDecided).map(({ evidence }) => dayOf(Date.parse(evidence.recordedAt)))
+  const last = Math.max(day, ...decided)
+  if (last > day) return { subject, day: last }
   const { account } = grant.identity
   const id = site.blind.lapse(subject, day)
   try {
@@ -69,10 +80,10 @@ async function recordLapse(site: Site, keptIn: Ledger, { subject, day }: ActiveD
         }
       },
     })
-    return !appended.repeated
+    return appended.repeated ? 'nothing' : 'recorded'
   } catch (error) {
     // It was recorded, and erased since: that stands.
-    if (error instanceof ErasedError) return false
+    if (error instanceof ErasedError) return 'nothing'
     throw error
   }
 }

@@ -485,6 +485,12 @@ export function conformance(name: string, driver: Driver): void {
       expect(await log.served()).toEqual([20, 21])
       const { log: other } = await storage.openLog('other', 'log.example/other')
       expect(await other.served()).toEqual([])
+      await other.keepServed(22)
+      // Those that lie ahead are a wrong clock's.
+      await log.keepServed(20)
+      expect(await log.served()).toEqual([20])
+      await log.forgetServed()
+      expect([await log.served(), await other.served()]).toEqual([[], [22]])
       await storage.close()
     })
 

@@ -209,7 +209,12 @@ class MemoryLog implements LogStore {
   }
 
   async keepServed(day: number) {
+    for (const later of this.#served) if (later > day) this.#served.delete(later)
     this.#served.add(day)
+  }
+
+  async forgetServed() {
+    this.#served.clear()
   }
 
   async served() {

@@ -729,9 +729,19 @@ class PostgresLog implements LogStore {
 
   async keepServed(day: number) {
     await retrying(RETRYABLE, () =>
-      this.#vault.transaction((vault) =>
-        vault.run('INSERT INTO avow_served (site_id, day) VALUES ($1, $2) ON CONFLICT DO NOTHING', [this.#site, day]),
-      ),
+      this.#vault.transaction(async (vault) => {
+        await vault.run('DELETE FROM avow_served WHERE site_id = $1 AND day > $2', [this.#site, day])
+        await vault.run('INSERT INTO avow_served (site_id, day) VALUES ($1, $2) ON CONFLICT DO NOTHING', [
+          this.#site,
+          day,
+        ])
+      }),
+    )
+  }
+
+  async forgetServed() {
+    await retrying(RETRYABLE, () =>
+      this.#vault.transaction((vault) => vault.run('DELETE FROM avow_served WHERE site_id = $1', [this.#site])),
     )
   }
 

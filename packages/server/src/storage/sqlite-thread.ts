@@ -115,6 +115,7 @@ export function serve(port: MessagePort, folder: string, options: OpenOptions = 
     dropActive: (handle: number, days: readonly ActiveDay[]) => log(handle).dropActive(days),
     keepServed: (handle: number, day: number) => log(handle).keepServed(day),
     served: (handle: number) => log(handle).served(),
+    forgetServed: (handle: number) => log(handle).forgetServed(),
   }
   // Opening may fail before anybody asks; `ready` hands the reason over.
   opened.catch(() => {})
@@ -293,6 +294,7 @@ class DistantLog implements LogStore {
   dropActive: LogStore['dropActive'] = (days) => this.#ask('dropActive', days)
   keepServed: LogStore['keepServed'] = (day) => this.#ask('keepServed', day)
   served: LogStore['served'] = () => this.#ask('served')
+  forgetServed: LogStore['forgetServed'] = () => this.#ask('forgetServed')
 }
 
 /** Opens the stores of `folder` in a thread. Rejects as `openSqliteStorage` does. */

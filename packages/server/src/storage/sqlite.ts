@@ -346,6 +346,7 @@ export class SqliteLog implements LogStore {
       ),
       dropActive: vault.prepare('DELETE FROM active WHERE site_id = ? AND subject = ? AND day <= ?'),
       keepServed: vault.prepare('INSERT INTO served (site_id, day) VALUES (?, ?) ON CONFLICT DO NOTHING'),
+      dropServed: vault.prepare('DELETE FROM served WHERE site_id = ? AND day > ?'),
       served: vault.prepare<[string], number>('SELECT day FROM served WHERE site_id = ? ORDER BY day').pluck(),
     }
   }
@@ -608,7 +609,14 @@ export class SqliteLog implements LogStore {
   }
 
   async keepServed(day: number) {
-    this.#commitVault(() => this.#statements.keepServed.run(this.#site, day))
+    this.#commitVault(() => {
+      this.#statements.dropServed.run(this.#site, day)
+      this.#statements.keepServed.run(this.#site, day)
+    })
+  }
+
+  async forgetServed() {
+    this.#commitVault(() => this.#statements.dropServed.run(this.#site, -1))
   }
 
   async served() {

@@ -232,10 +232,15 @@ export interface LogStore {
   idle(until: number, limit: number): Promise<ActiveDay[]>
   /** Forgets these days, but for a subject of which a later one was kept since. */
   dropActive(days: readonly ActiveDay[]): Promise<void>
-  /** Keeps that on this day, UTC days since 1970-01-01, a server was there to hear of anybody. */
+  /**
+   * Keeps that on this day, UTC days since 1970-01-01, a server was there to hear of anybody, and of no later one: those are left
+   * by a clock that was ahead.
+   */
   keepServed(day: number): Promise<void>
   /** The days that were kept so, ascending. */
   served(): Promise<number[]>
+  /** Forgets them all. */
+  forgetServed(): Promise<void>
 }
 
 /** A key to the private surface. No secret is ever stored, only its SHA-256. */
