@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { coarsened, type Dimension, INTERVALS, periodOf, statistics, wholePeriods } from './statistics.js'
+import { coarsened, type Dimension, finishedPeriods, INTERVALS, periodOf, statistics } from './statistics.js'
 
 const DAY_MS = 86_400_000
 const dayOf = (text: string) => Date.parse(text) / DAY_MS
@@ -30,19 +30,37 @@ test('a period is a day, a week from Monday, or a month, in UTC, also before 197
   for (let day = -40; day < 40; day++) expect(new Date(periodOf(day, 'week') * DAY_MS).getUTCDay()).toBe(1)
 })
 
-test('a span is made longer until its periods are whole, and one of nothing stays so', () => {
-  const whole = (from: string, to: string) =>
+test('a span is made longer until its periods are whole, and ends before the one that is not over', () => {
+  const told = (from: string, to: string, today = '2027-01-01') =>
     INTERVALS.map((interval) =>
-      Object.values(wholePeriods(dayOf(from), dayOf(to), interval))
+      Object.values(finishedPeriods(dayOf(from), dayOf(to), interval, dayOf(today)))
         .map(nameOf)
         .join(' '),
     )
-  expect(whole('2026-11-24', '2026-12-01')).toEqual([
+  expect(told('2026-11-24', '2026-12-01')).toEqual([
     ...['2026-11-24 2026-12-01', '2026-11-23 2026-12-07', '2026-11-01 2026-12-01'],
   ])
-  expect(whole('2024-02-29', '2024-03-02')[2]).toBe('2024-02-01 2024-04-01')
-  expect(whole('2026-11-23', '2026-11-30')[1]).toBe('2026-11-23 2026-11-30')
-  expect(new Set(whole('2026-11-24', '2026-11-24'))).toEqual(new Set(['2026-11-24 2026-11-24']))
+  expect(told('2024-02-29', '2024-03-02')[2]).toBe('2024-02-01 2024-04-01')
+  expect(told('2026-11-23', '2026-11-30')[1]).toBe('2026-11-23 2026-11-30')
+  expect(told('2026-11-01', '2026-12-01', '2026-11-24')).toEqual([
+    ...['2026-11-01 2026-11-24', '2026-10-26 2026-11-23', '2026-11-01 2026-11-01'],
+  ])
+  expect(told('2026-11-24', '2026-11-25', '2026-11-24')).toEqual([
+    ...['2026-11-24 2026-11-24', '2026-11-23 2026-11-23', '2026-11-01 2026-11-01'],
+  ])
+})
+
+test('a span of nothing, and one that is all to come, have no period', () => {
+  for (const [from, to] of [
+    ['2026-11-23', '2026-11-23'],
+    ['2030-01-01', '2030-02-01'],
+    ['2030-01-01', '2030-01-01'],
+  ] as const)
+    for (const interval of INTERVALS) {
+      const span = finishedPeriods(dayOf(from), dayOf(to), interval, dayOf('2026-12-24'))
+      expect(span.from).toBe(span.to)
+      expect(span.to).toBeLessThanOrEqual(dayOf('2026-12-24'))
+    }
 })
 
 test('what grants a category is an opt-in, what grants none a refusal, and what takes over nothing', () => {

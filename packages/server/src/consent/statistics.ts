@@ -68,13 +68,21 @@ export function periodOf(day: number, interval: Interval): number {
   return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) / DAY_MS
 }
 
-/** Days `[from, to)`, made longer at both ends until they are whole periods. */
-export function wholePeriods(from: number, to: number, interval: Interval): { from: number; to: number } {
-  if (from >= to) return { from, to }
-  // A month has at most 31 days, and the day after its last is in the next.
+/**
+ * Days `[from, to)`, made longer at both ends until they are whole periods, and then without those that are not over on
+ * `today`: a count that still moves tells whoever watches it what each person did. `from` is `to` where nothing is left.
+ */
+export function finishedPeriods(
+  from: number,
+  to: number,
+  interval: Interval,
+  today: number,
+): { from: number; to: number } {
   let end = to
-  while (periodOf(end, interval) !== end) end++
-  return { from: periodOf(from, interval), to: end }
+  // A month has at most 31 days, and the day after its last is in the next.
+  if (from < to) while (periodOf(end, interval) !== end) end++
+  end = Math.min(end, periodOf(today, interval))
+  return { from: Math.min(from < to ? periodOf(from, interval) : from, end), to: end }
 }
 
 const sum = (a: Tally, b: Tally): Tally => ({

@@ -91,9 +91,10 @@ test('a submission that is sent again is counted once, and no erasure lowers a c
 })
 
 test('a key that may not read records is shown multiples of five, and no cell of fewer than ten', async () => {
-  const { stats, record, coarse } = await world()
+  const { stats, record, coarse, clock } = await world()
   await record(12)
   await record(4, REFUSAL)
+  clock.now += DAY_MS
   expect((await stats('', coarse)).periods[0].cells).toEqual([
     {
       ...{ optIns: 10, refusals: 5, withdrawals: 0, lapses: 0 },
@@ -101,11 +102,23 @@ test('a key that may not read records is shown multiples of five, and no cell of
     },
   ])
   expect((await stats('', coarse)).exact).toBe(false)
-  expect((await stats('?by=layer', coarse)).periods[0].cells[0].layer).toBe('banner')
+  await record(12)
   await record(3, { layer: 'settings' })
-  expect((await stats('?by=layer', coarse)).periods[0].cells).toHaveLength(1)
+  clock.now += DAY_MS
+  const cellsOf = async (day: string) =>
+    (await stats(`?by=layer&from=${day}`, coarse)).periods[0].cells.map((cell: Record<string, unknown>) => [
+      cell.layer,
+      cell.optIns,
+    ])
+  expect(await cellsOf('2026-11-24')).toEqual([['banner', 10]])
+  await record(12)
+  await record(3, { layer: 'settings' })
   await record(8, { layer: 'preferences' })
-  expect((await stats('?by=layer', coarse)).periods[0].cells[1]).toMatchObject({ layer: null, optIns: 10 })
+  clock.now += DAY_MS
+  expect(await cellsOf('2026-11-25')).toEqual([
+    ['banner', 10],
+    [null, 10],
+  ])
 })
 
 test('a key that may not read records is shown whole periods alone, so that no two spans differ by less', async () => {
@@ -113,12 +126,49 @@ test('a key that may not read records is shown whole periods alone, so that no t
   await record(20)
   clock.now += DAY_MS
   await record(20)
+  clock.now += 7 * DAY_MS
   const spans = ['from=2026-11-23&to=2026-11-25', 'from=2026-11-24&to=2026-11-25']
   const told = (key?: string) => Promise.all(spans.map((span) => stats(`?interval=week&${span}`, key)))
   expect((await told()).map(({ periods }) => periods[0].cells[0].optIns)).toEqual([40, 20])
   const [long, short] = await told(coarse)
   expect(short).toEqual(long)
   expect(long).toMatchObject({ from: '2026-11-23', to: '2026-11-30', periods: [{ cells: [{ optIns: 40 }] }] })
+})
+
+test('a key that may not read records is told of no period that is not over, so that nobody is seen in it who comes', async () => {
+  const { stats, record, coarse, clock } = await world()
+  await record(22)
+  const queries = [
+    '?interval=day',
+    '?interval=week',
+    '?interval=month',
+    '?from=2026-11-23',
+    '?from=2027-01-01&to=2027-02-01',
+  ]
+  const told = () => Promise.all(queries.map((query) => stats(query, coarse)))
+  const before = await told()
+  expect(before.map(({ periods }) => periods)).toEqual(queries.map(() => []))
+  expect(before.map(({ from, to }) => [from, to])).toEqual([
+    ['2026-10-25', '2026-11-23'],
+    ['2026-10-19', '2026-11-23'],
+    ['2026-10-01', '2026-11-01'],
+    ['2026-11-23', '2026-11-23'],
+    ['2026-11-23', '2026-11-23'],
+  ])
+  await record(1)
+  expect(await told()).toEqual(before)
+  clock.now = Date.parse('2026-11-24T00:00:00Z')
+  expect((await stats('', coarse)).periods).toMatchObject([{ from: '2026-11-23', cells: [{ optIns: 25 }] }])
+  expect((await stats('?interval=week', coarse)).periods).toEqual([])
+})
+
+test('the first and the last day that may be asked for are answered with dates', async () => {
+  const { stats, coarse, exact } = await world()
+  for (const key of [coarse, exact])
+    for (const query of ['?to=1970-01-01&interval=month', '?from=9998-12-01&to=9998-12-31&interval=month']) {
+      const { from, to } = await stats(query, key)
+      expect([from, to].join(' ')).toMatch(/^\d{4}-\d\d-\d\d \d{4}-\d\d-\d\d$/)
+    }
 })
 
 test('a parameter that is unknown, malformed or absurd is refused by its name', async () => {
@@ -134,8 +184,12 @@ test('a parameter that is unknown, malformed or absurd is refused by its name', 
     ['from=2026-11-23T00:00:00Z', 'from'],
     ['to=2026-02-30', 'to'],
     ['from=2026-11-24&to=2026-11-23', 'from'],
-    ['from=1900-01-01', 'interval'],
-    ['from=1900-01-01&interval=week', 'interval'],
+    ['from=1970-01-01', 'interval'],
+    ['from=1970-01-01&interval=week', 'interval'],
+    ['from=1969-12-31', 'from'],
+    ['to=0000-01-10', 'to'],
+    ['from=9999-12-01&to=9999-12-31&interval=month', 'from'],
+    ['to=9999-12-31&interval=month', 'to'],
     ['interval=day&interval=week', 'interval'],
   ] as const) {
     const response = await ask(`?${query}`, exact)

@@ -6,9 +6,9 @@ import {
   coarsened,
   DIMENSIONS,
   type Dimension,
+  finishedPeriods,
   INTERVALS,
   statistics,
-  wholePeriods,
 } from '../../consent/statistics.js'
 import { DAY_MS, dayOf } from '../../consent/utc-day.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
@@ -20,7 +20,11 @@ const DAYS_DEFAULT = 30
 /** Periods of one answer: a year of days, seven of weeks. */
 const PERIODS_LIMIT = 366
 
-const day = z.iso.date({ error: 'a day in UTC, 2026-11-23' }).transform((text) => Date.parse(text) / DAY_MS)
+/** Whose periods all have dates of four digits. */
+const day = z.iso
+  .date({ error: 'a day in UTC, 2026-11-23' })
+  .refine((text) => text >= '1970' && text < '9999', 'a day of the years 1970 to 9998')
+  .transform((text) => Date.parse(text) / DAY_MS)
 
 const query = z.strictObject({
   interval: z.enum(INTERVALS).default('day').openapi({ description: 'weeks begin on Monday' }),
@@ -57,8 +61,10 @@ const cellSchema = z
 
 const answer = z.strictObject({
   interval: z.enum(INTERVALS),
-  from: z.string(),
-  to: z.string(),
+  from: z.string().openapi({ description: 'the first day that is told of: what was asked for, or for whole periods' }),
+  to: z
+    .string()
+    .openapi({ description: 'the first day that is not; `from`, where no period of what was asked for is over' }),
   exact: z.boolean().openapi({ description: 'false where counts are rounded to 5 and small cells merged' }),
   periods: z.array(z.strictObject({ from: z.string(), cells: z.array(cellSchema) })),
 })
@@ -100,7 +106,7 @@ export function statsRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
       tags: ['privacy team'],
       summary: 'Opt-ins, refusals, withdrawals, lapses, and their rates',
       description:
-        'Counts of what was recorded, by UTC day of recording; erasing lowers none. For a key that may not read records they are of whole periods, rounded to 5, and what has fewer than 10 is merged, or left out.',
+        'Counts of what was recorded, by UTC day of recording; erasing lowers none. For a key that may not read records they are of whole periods that are over, rounded to 5, and what has fewer than 10 is merged, or left out.',
       security: SECURITY,
       middleware: door('stats:read'),
       request: { query },
@@ -112,7 +118,8 @@ export function statsRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
     async (c) => {
       const { interval, by, from: first, to: end } = c.req.valid('query')
       const dimensions = parseDimensions(by)
-      const until = end ?? dayOf(now()) + 1
+      const today = dayOf(now())
+      const until = end ?? today + 1
       const since = first ?? until - DAYS_DEFAULT
       if (since > until) throw new InputError('from', 'a day that is not after `to`')
       if (until - since > PERIODS_LIMIT * { day: 1, week: 7, month: 28 }[interval])
@@ -120,8 +127,8 @@ export function statsRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door, 
       const caller = c.get('caller')
       const { logs, blind } = siteOf(sites, caller.site)
       const exact = may(caller, 'audit:read', caller.site)
-      // Two spans that differ by a day would tell that day.
-      const { from, to } = exact ? { from: since, to: until } : wholePeriods(since, until, interval)
+      // Two spans that differ by a day would tell that day, and two moments of one that isn't over who came between.
+      const { from, to } = exact ? { from: since, to: until } : finishedPeriods(since, until, interval, today)
       const counts = (await Promise.all([...logs.values()].map((log) => log.counts(from, to)))).flat()
       const all = statistics(counts, interval, dimensions, (facet) => blind.showFacet(facet))
       const periods = (exact ? all : coarsened(all)).map(({ day, cells }) => ({
