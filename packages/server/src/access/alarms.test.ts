@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { SITE, testWorld } from '../testing.js'
 import { type Alarm, type AlarmOptions, Alarms, describeAlarm, isWithin, parseHours } from './alarms.js'
@@ -18,7 +19,53 @@ test('many rows to one caller are told once an hour, in pages or at once, and th
   alarms.answered('shop', bob, ROUTE, 99, 0)
   alarms.answered('other', bob, ROUTE, 99, 0)
   expect(raised.map(({ kind, who, at }) => [kind, who?.id, at])).toEqual([['many-rows', 'key_ann', 9 * MINUTE_MS]])
-  alarms.answered('shop', ann, ROUTE, 100, 60 * MINUTE_MS)
+  alarms.answered('shop', ann, ROUTE, 100, 68 * MINUTE_MS)
+  expect(raised).toHaveLength(1)
+  alarms.answered('shop', ann, ROUTE, 1, 69 * MINUTE_MS)
+  expect(raised.map(({ at }) => at)).toEqual([9 * MINUTE_MS, 69 * MINUTE_MS])
+  // All of that was told of.
+  alarms.answered('shop', ann, ROUTE, 99, 129 * MINUTE_MS)
+  expect(raised).toHaveLength(2)
+})
+
+test('no hour has as many rows and no alarm, wherever it begins; and what is spread over more than an hour has none', () => {
+  const { raised, alarms } = heard({ rows: 100 })
+  // A window of its own for what came first, and both sides of where it ends.
+  alarms.answered('shop', ann, ROUTE, 1, 0)
+  alarms.answered('shop', ann, ROUTE, 98, 60 * MINUTE_MS - 1)
+  expect(raised).toEqual([])
+  alarms.answered('shop', ann, ROUTE, 99, 60 * MINUTE_MS)
+  expect(raised).toHaveLength(1)
+
+  const pages = fc.array(fc.record({ after: fc.integer({ min: 0, max: 20 }), rows: fc.integer({ min: 0, max: 60 }) }))
+  fc.assert(
+    fc.property(pages, fc.integer({ min: 0, max: 99 }), (asked, start) => {
+      const { raised, alarms } = heard({ rows: 100 })
+      const left: { at: number; rows: number }[] = []
+      let at = start * MINUTE_MS
+      const rowsSince = (from: number) => left.reduce((sum, page) => (page.at > from ? sum + page.rows : sum), 0)
+      for (const { after, rows } of asked) {
+        at += after * MINUTE_MS
+        left.push({ at, rows })
+        const before = raised.length
+        alarms.answered('shop', ann, ROUTE, rows, at)
+        const isTold = raised.some((alarm) => alarm.at > at - 60 * MINUTE_MS)
+        if (rowsSince(at - 60 * MINUTE_MS) >= 100) expect(isTold).toBe(true)
+        if (rowsSince(at - 66 * MINUTE_MS) < 100) expect(raised).toHaveLength(before)
+      }
+    }),
+  )
+})
+
+test('a caller is counted on however many others there are in between, and a clock that is set back keeps nobody quiet', () => {
+  const { raised, alarms } = heard({ rows: 100 })
+  const other = (i: number) => alarms.answered('shop', { ...bob, id: `bob ${i}` }, ROUTE, 1, i)
+  for (let i = 0; i < 30_000; i++) {
+    if (i % 5000 === 0) alarms.answered('shop', ann, ROUTE, 20, i)
+    other(i)
+  }
+  expect(raised.map(({ who }) => who?.id)).toEqual(['key_ann'])
+  alarms.answered('shop', ann, ROUTE, 100, -1e9)
   expect(raised).toHaveLength(2)
 })
 

@@ -48,33 +48,50 @@ const REFUSALS_WINDOW_MS = 300_000
 /** Whoever works at night is told of once. */
 const OFF_HOURS_WINDOW_MS = 12 * 3_600_000
 
-/** Callers counted at once. More than a company has; the oldest are forgotten first. */
+/** Callers counted at once. More than a company has; who was counted longest ago is forgotten first. */
 const CALLERS_LIMIT = 10_000
 
-/** Counts by name within windows of time; a window starts with what is counted first. */
+/** Parts of a window that are counted apart: what is over is forgotten a part at a time. */
+const PARTS = 12
+
+/**
+ * Counts by name within a span of time that ends now. It may reach back a part of itself too far, and never too short: no
+ * span of that length has `limit` or more, wherever it begins, and isn't told of.
+ */
 class Windows {
   readonly #windowMs: number
-  readonly #open = new Map<string, { count: number; endsAt: number }>()
+  /** The one that was counted last is the last. */
+  readonly #open = new Map<string, { readonly counts: Map<number, number>; toldAt: number }>()
 
   constructor(windowMs: number) {
     this.#windowMs = windowMs
   }
 
-  /** True for the one that takes the count to `limit` or above. */
+  /** True for the one that takes the count to `limit` or above; then not again for the length of a window. */
   reaches(name: string, added: number, limit: number, now: number): boolean {
-    const found = this.#open.get(name)
-    const window = found && found.endsAt > now ? found : { count: 0, endsAt: now + this.#windowMs }
-    const before = window.count
-    window.count += added
-    if (window !== found) {
-      this.#open.delete(name)
-      this.#open.set(name, window)
-      for (const [old] of this.#open) {
-        if (this.#open.size <= CALLERS_LIMIT) break
-        this.#open.delete(old)
-      }
+    const window = this.#touch(name)
+    const { counts, toldAt } = window
+    const part = Math.floor((now * PARTS) / this.#windowMs)
+    for (const old of counts.keys()) if (old < part - PARTS) counts.delete(old)
+    counts.set(part, (counts.get(part) ?? 0) + added)
+    // A clock that was set back keeps nobody quiet until it is there again.
+    const isTold = toldAt <= now && now < toldAt + this.#windowMs
+    if (isTold || [...counts.values()].reduce((sum, count) => sum + count, 0) < limit) return false
+    // What was told of is not told of again.
+    counts.clear()
+    window.toldAt = now
+    return true
+  }
+
+  #touch(name: string) {
+    const window = this.#open.get(name) ?? { counts: new Map<number, number>(), toldAt: Number.NEGATIVE_INFINITY }
+    this.#open.delete(name)
+    this.#open.set(name, window)
+    if (this.#open.size > CALLERS_LIMIT) {
+      const [oldest] = this.#open.keys()
+      this.#open.delete(oldest!)
     }
-    return before < limit && window.count >= limit
+    return window
   }
 }
 
@@ -101,7 +118,7 @@ export class Alarms {
     this.#raise({ kind: 'off-hours', at: now, site, who, route, detail: 'asked outside of working hours' })
   }
 
-  /** It was answered with so many rows. In pages or at once is the same. */
+  /** So many rows leave to it. In pages or at once is the same. */
   answered(site: string, who: Who, route: string, rows: number, now: number): void {
     const { rows: limit } = this.#options
     if (limit === null || !this.#rows.reaches(`${site}/${nameOf(who)}`, rows, limit, now)) return
