@@ -7,6 +7,7 @@ import { createDoor, type KeyEnv } from './middleware/api-key.js'
 import { createCarry } from './middleware/carried-cookie.js'
 import { createClientAddress } from './middleware/client-address.js'
 import { rateLimit } from './middleware/rate-limit.js'
+import type { Outside } from './outsiders.js'
 import { inputErrorOf, notFound, problemAnswer } from './problem.js'
 import { accessRoutes } from './routes/access.js'
 import { activityRoutes } from './routes/activity.js'
@@ -41,6 +42,7 @@ export interface AppParts {
   readonly version: string
   /** Unix milliseconds. */
   readonly now: () => number
+  readonly later: Outside['later']
   readonly log: (line: string) => void
 }
 
@@ -92,7 +94,7 @@ export function createApp(parts: AppParts): App {
     receiptRoutes(app, sites, parts.publicUrl, now)
   }
   const addPrivate = (app: OpenAPIHono<KeyEnv>) => {
-    auditRoutes(app, sites, door, scripts, parts.publicUrl, now)
+    auditRoutes(app, sites, door, scripts, parts.publicUrl, now, parts.later)
     accessRoutes(app, sites, door)
     adminRoutes(app, sites, keys, door, now)
     logRoutes(app, sites, door)

@@ -160,6 +160,7 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       trustedProxies: options.trustedProxies ?? [],
       version: VERSION,
       now,
+      later: (options.outside ?? realOutside).later,
       log: options.log ?? ((line) => console.error(line)),
     })
     const sweepAccessLogs = async (isDry = false) => {

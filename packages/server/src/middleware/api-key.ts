@@ -16,11 +16,17 @@ import type { KeyStore } from '../storage/storage.js'
 import { decoded, readSubjectAccount } from './subject-account.js'
 
 /**
- * `apiKey`: who asks, with the site that the request is about. `rows`: how many records an answer has, which a route sets;
- * of one that is streamed, once its last row has left. Left out, an answer counts as one.
+ * `caller`: who asks, with the site that the request is about. `rows`: how many records an answer has, which a route sets;
+ * of one that is streamed, once its last row has left. Left out, an answer counts as one. `leave`: to be waited for before
+ * rows of a stream leave, for its rows count towards the alarms by this alone; rejects with a `Refusal` where the caller
+ * would not be let in any more.
  */
 export type KeyEnv = {
-  Variables: { caller: Caller & { readonly site: string }; rows: number | Promise<number> | undefined }
+  Variables: {
+    caller: Caller & { readonly site: string }
+    rows: number | Promise<number> | undefined
+    leave: (rows: number) => Promise<void>
+  }
 }
 
 /** What the door needs of a site: where accesses are logged, and what is nobody's secret. */
@@ -29,6 +35,9 @@ interface DoorSite {
   readonly book: Pick<PolicyBook, 'hasVersion' | 'hasLanguage' | 'hasCategory'>
   readonly logs: ReadonlyMap<string, unknown>
 }
+
+/** For so long who was let in may go on without being asked again. */
+const LET_IN_MS = 1000
 
 export interface DoorParts {
   readonly sites: ReadonlyMap<string, DoorSite>
@@ -78,8 +87,7 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
     return [site]
   }
 
-  const isPublished = (site: DoorSite, name: string, value: string): boolean => {
-    const { access, book, logs } = site
+  const isPublished = ({ access, book, logs }: DoorSite, name: string, value: string): boolean => {
     switch (name) {
       case 'version':
         return book.hasVersion(value)
@@ -106,13 +114,16 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
     const { kind, id, name } = caller
     const who = { kind, id, name }
     const ends = await Promise.all(
-      about.map(async (name) => {
-        const site = sites.get(name)!
-        const filters = asked(request, site.access.blind, (...word) => isPublished(site, ...word))
-        const end = await site.access.begin({ who, route, filters, reason })
-        alarms.asked(name, who, route, now())
+      about.map(async (site) => {
+        const served = sites.get(site)!
+        const filters = asked(request, served.access.blind, (...word) => isPublished(served, ...word))
+        const end = await served.access.begin({ who, route, filters, reason })
+        alarms.asked(site, who, route, now())
         return (status: number, rows: number | Promise<number>) =>
-          end(status, rows, (count) => alarms.answered(name, who, route, count, now()))
+          end(status, rows, (count) => {
+            // The rows of a stream were counted as they left.
+            if (typeof rows === 'number') alarms.answered(site, who, route, count, now())
+          })
       }),
     )
     return (status: number, rows: number | Promise<number>) => {
@@ -144,6 +155,20 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
     throw refusal
   }
 
+  /** See `KeyEnv`. */
+  const leaver = (c: Context, { kind, id, name, site }: KeyEnv['Variables']['caller']) => {
+    const route = routeOf(c)
+    let letInAt = now()
+    return async (rows: number) => {
+      // Also where the clock was set back.
+      if (Math.abs(now() - letInAt) >= LET_IN_MS) {
+        await authenticate(c)
+        letInAt = now()
+      }
+      alarms.answered(site, { kind, id, name }, route, rows, now())
+    }
+  }
+
   return (scope, about) =>
     createMiddleware<KeyEnv>(async (c, next) => {
       const { caller, end } = await enter(c, scope, about).catch((error) => {
@@ -151,6 +176,7 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
         throw error
       })
       c.set('caller', caller)
+      c.set('leave', leaver(c, caller))
       // What a route throws is an answer by then.
       await next()
       // HEAD asks the same, and no row leaves.

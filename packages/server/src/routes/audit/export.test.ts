@@ -1,16 +1,20 @@
 /** Exports: whole, in the order of the log, to be gone on with where they broke off, and told apart from what they leave out. */
 import { createHash } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { serve } from '@hono/node-server'
 import { parse } from 'csv-parse/sync'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { CSV_HEAD } from '../../consent/exports/csv.js'
+import { type Outside, realOutside } from '../../outsiders.js'
 import { SITE, testWorld, uuidv7 } from '../../testing.js'
+import { UNREAD_LIMIT_MS } from './export-stream.js'
 
 type World = Awaited<ReturnType<typeof testWorld>>
 
 const SCOPES = ['audit:read', 'audit:export', 'access:read'] as const
 
-async function exportWorld() {
-  const world = await testWorld()
+async function exportWorld(options: Parameters<typeof testWorld>[0] = {}) {
+  const world = await testWorld(options)
   const key = await world.avow.keys.create({ name: 'exporter', site: SITE, scopes: SCOPES })
   const ask = (path: string, headers: Record<string, string> = {}, token = key) =>
     world.avow.app.request(`/v1/audit/export${path}`, { headers: { authorization: `Bearer ${token}`, ...headers } })
@@ -183,7 +187,9 @@ describe('an export', () => {
 })
 
 describe('who exports', () => {
-  const accesses = async ({ avow, key }: Awaited<ReturnType<typeof exportWorld>>) => {
+  type ExportWorld = Awaited<ReturnType<typeof exportWorld>>
+  const accesses = async ({ avow }: ExportWorld) => {
+    const key = await avow.keys.create({ name: 'auditor', site: SITE, scopes: ['access:read'] })
     const query = new URLSearchParams({ route: 'GET /v1/audit/export' })
     const response = await avow.app.request(`/v1/audit/access-log?${query}`, {
       headers: { authorization: `Bearer ${key}` },
@@ -212,6 +218,106 @@ describe('who exports', () => {
     const [{ rows } = { rows: null }] = await accesses(world)
     expect(rows).toBe(arrived)
     expect(rows).toBeLessThan(1200)
+  })
+
+  /** Reads a piece at a time; `next` answers how many lines it had. */
+  const readerOf = (response: Response) => {
+    const reader = response.body!.getReader()
+    const next = async () => new TextDecoder().decode((await reader.read()).value).split('\n').length - 1
+    return { next }
+  }
+
+  test('raises an alarm with the page that makes it many, not once the last is taken, and none twice', async () => {
+    const world = await exportWorld({ alarms: { rows: 200 } })
+    await visitors(world, 130)
+    const { next } = readerOf(await world.ask('?format=ndjson'))
+    expect([await next(), world.logged]).toEqual([128, []])
+    expect(await next()).toBe(128)
+    expect(world.logged).toEqual([
+      expect.stringMatching(/^alarm many-rows: .*GET \/v1\/audit\/export: 200 rows or more/),
+    ])
+    expect([await next(), await next()]).toEqual([4, 0])
+    await expect.poll(async () => (await accesses(world))[0]!.rows).toBe(260)
+    expect(world.logged).toHaveLength(1)
+  })
+
+  test('and is counted as it leaves is not counted again at its end', async () => {
+    const world = await exportWorld({ alarms: { rows: 41 } })
+    await visitors(world, 20)
+    await (await world.ask('?format=ndjson')).text()
+    await expect.poll(async () => (await accesses(world))[0]!.rows).toBe(40)
+    expect(world.logged).toEqual([])
+  })
+
+  test.each(['', '/manifest'])(
+    'reads no further of %s once the key is revoked, and what had left is recorded',
+    async (path) => {
+      const world = await exportWorld()
+      await visitors(world, 100)
+      const response = await world.ask(`${path}?format=ndjson`)
+      const { next } = readerOf(response)
+      const arrived = path === '' ? await next() : 0
+      const { id } = (await world.storage.keys.list()).find(({ name }) => name === 'exporter')!
+      await world.storage.keys.revoke(id, world.clock.now)
+      world.clock.now += 1000
+      await expect(next()).rejects.toThrow('the key was revoked')
+      if (path === '') await expect.poll(async () => (await accesses(world))[0]!.rows).toBe(arrived)
+    },
+  )
+
+  test('and reads on no more is not waited for: after five minutes the answer breaks off, and what had left is recorded', async () => {
+    const timers = new Set<() => void>()
+    const later: Outside['later'] = (ms, call) => {
+      if (ms !== UNREAD_LIMIT_MS) return () => {}
+      timers.add(call)
+      return () => timers.delete(call)
+    }
+    const world = await exportWorld({ outside: { ...realOutside, later } })
+    await visitors(world, 100)
+    const { next } = readerOf(await world.ask('?format=ndjson'))
+    await next()
+    expect((await accesses(world)).map(({ rows }) => rows)).toEqual([null])
+    const [end, ...others] = timers
+    expect(others).toEqual([])
+    end!()
+    await expect(next()).rejects.toThrow('nobody went on reading')
+    await expect.poll(async () => (await accesses(world))[0]!.rows).toBe(128)
+    // One that is never read at all; and of one that was read to its end, or given up, no timer is left.
+    timers.clear()
+    await world.ask('?format=ndjson')
+    for (const call of timers) call()
+    await expect.poll(async () => (await accesses(world)).map(({ rows }) => rows)).toEqual([0, 128])
+    timers.clear()
+    await (await world.ask('?format=ndjson')).text()
+    await (await world.ask('?format=ndjson')).body!.cancel()
+    expect(timers.size).toBe(0)
+  })
+
+  test('over a socket notices that the answer broke off', async () => {
+    const clock = { at: Date.parse('2026-11-23T10:00:00Z'), step: 0 }
+    const now = () => {
+      clock.at += clock.step
+      return clock.at
+    }
+    const world = await exportWorld({ now })
+    await visitors(world, 100)
+    const wanted = { name: 'brief', site: SITE, scopes: SCOPES, expiresAt: clock.at + 5000 }
+    const authorization = `Bearer ${await world.avow.keys.create(wanted)}`
+    const server = serve({ fetch: world.avow.app.fetch, port: 0, hostname: '127.0.0.1' })
+    await new Promise<void>((resolve) => server.once('listening', () => resolve()))
+    // The server says it, too.
+    const said = vi.spyOn(console, 'error').mockImplementation(() => {})
+    try {
+      // The key is good when it is asked for, and not any more when the first page is to leave.
+      clock.step = 1000
+      const { port } = server.address() as AddressInfo
+      const response = await fetch(`http://127.0.0.1:${port}/v1/audit/export`, { headers: { authorization } })
+      expect(response.status).toBe(200)
+      await expect(response.text()).rejects.toThrow('terminated')
+    } finally {
+      said.mockRestore()
+      server.close()
+    }
   })
 
   test('and asks for the head alone gets no record', async () => {

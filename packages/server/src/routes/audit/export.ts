@@ -7,6 +7,7 @@ import { filterFields, toFilter } from '../../consent/record-filter.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
 import { accountHeader, readSubjectAccount } from '../../middleware/subject-account.js'
+import type { Outside } from '../../outsiders.js'
 import { InputError } from '../../problem.js'
 import { json, problems, REFUSED, SECURITY } from '../openapi.js'
 import { type LinkedRecord, type Site, type Sites, siteOf } from '../site.js'
@@ -92,7 +93,7 @@ interface Asked {
   readonly cursor: string
   /** Counts while it is written. */
   readonly tally: Tally
-  readonly text: () => AsyncGenerator<string>
+  readonly text: (leave: KeyEnv['Variables']['leave']) => AsyncGenerator<string>
 }
 
 export function exportRoutes(
@@ -101,6 +102,7 @@ export function exportRoutes(
   door: Door,
   publicUrl: string,
   now: () => number,
+  later: Outside['later'],
 ): void {
   const ask = async (c: Context<KeyEnv>, question: Question): Promise<Asked> => {
     const { format, log, cursor = null, after = null, ...filters } = question
@@ -120,13 +122,14 @@ export function exportRoutes(
     return {
       ...{ site, ledger, account, question, source, tally },
       cursor: encodeCursor({ size: source.log.size, index: 0 }, bound, site.blind.cursor),
-      text: () =>
+      text: (leave) =>
         exportText(
           {
             pages: source.pages(),
             publishedOf: (record) => ({ policy: policyOf(site, record), publicUrl }),
             format: FORMATS[format],
             isBeginning: index === null,
+            leave,
             giveWay: () => giveWayTo(site.ledger),
           },
           tally,
@@ -141,7 +144,7 @@ export function exportRoutes(
       tags: ['privacy team'],
       summary: 'All records that match, with both parts opened, as a stream',
       description:
-        'NDJSON, CSV (RFC 4180), JSON-LD after ISO/IEC TS 27560 or Kantara 1.1, a line each; of the log as it stood when this was asked for. `Avow-Cursor` in the answer, with the last whole line that arrived, goes on with an export that broke off. Records that are linked to nobody are left out, and of Kantara those that grant nothing: the manifest counts them.',
+        'NDJSON, CSV (RFC 4180), JSON-LD after ISO/IEC TS 27560 or Kantara 1.1, a line each; of the log as it stood when this was asked for. `Avow-Cursor` in the answer, with the last whole line that arrived, goes on with an export that broke off; it does so, too, where its key ends meanwhile, and where nobody reads on for five minutes. Records that are linked to nobody are left out, and of Kantara those that grant nothing: the manifest counts them.',
       security: SECURITY,
       middleware: door('audit:export'),
       request: { query: exportQuery, headers: accountHeader },
@@ -185,7 +188,7 @@ export function exportRoutes(
         'rows',
         rows.then(() => tally.records),
       )
-      return c.body(toBody(text(), ended), 200, headers)
+      return c.body(toBody(text(c.get('leave')), later, ended), 200, headers)
     },
   )
 
@@ -208,7 +211,7 @@ export function exportRoutes(
       if (c.req.method === 'HEAD') return c.body(null, 200, headers) as never
       // Of a long export it takes minutes, and whoever waits gives up on an answer that doesn't begin.
       return c.body(
-        toBody(manifestText(asked, now), () => {}),
+        toBody(manifestText(asked, c.get('leave'), now), later, () => {}),
         200,
         headers,
       ) as never
@@ -217,10 +220,14 @@ export function exportRoutes(
 }
 
 /** Line breaks while it lasts, then the manifest. */
-async function* manifestText(asked: Asked, now: () => number): AsyncGenerator<string> {
+async function* manifestText(
+  asked: Asked,
+  leave: KeyEnv['Variables']['leave'],
+  now: () => number,
+): AsyncGenerator<string> {
   const digest = new Digest()
   let lines = 0
-  for await (const piece of asked.text()) {
+  for await (const piece of asked.text(() => leave(0))) {
     digest.add(piece)
     if (++lines % HEARTBEAT === 0) yield '\n'
   }
