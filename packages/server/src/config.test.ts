@@ -77,7 +77,13 @@ test('alarms have limits unless they are off, and an address needs a secret', ()
 })
 
 test('a mistake in the configuration is named by its key', () => {
-  expect(() => readConfig(configFile({ sites: [{ ...site, colour: 1 }] }), ENV)).toThrow('sites.0')
+  expect(() => readConfig(configFile({ sites: [{ ...site, colour: 1 }] }), ENV)).toThrow(
+    'avow.json: sites.0.colour: expected no such field',
+  )
+  expect(() => readConfig(configFile({ sites: [site], publicUrl: 'https://a.example' }), ENV)).toThrow(
+    'avow.json: publicUrl: expected no such field',
+  )
+  expect(() => readConfig(configFile([]), ENV)).toThrow(/avow\.json: expected /)
   expect(() => readConfig(configFile({ sites: [] }), ENV)).toThrow('sites')
   expect(() => readConfig(configFile({ sites: [{ ...site, gpc: 'obey' }] }), ENV)).toThrow(
     'sites.0.gpc: expected "ask"',

@@ -9,7 +9,7 @@ import { type PageOptions, pageOptionFields } from './consent/page-options.js'
 import { type Policy, parsePolicy } from './consent/policy.js'
 import { type JwkSet, parseAccountKeys } from './middleware/account.js'
 import type { Witnessing } from './outsiders.js'
-import { InputError } from './problem.js'
+import { InputError, inputErrorOf } from './problem.js'
 import { parseKeys } from './vault/keyring.js'
 import { parseWitnessPolicy, type WitnessPolicy } from './verify/policy.js'
 
@@ -211,10 +211,7 @@ function readAccountKeys(file: string): JwkSet {
 /** Reads `avow.json`, whose paths are relative to itself, and the environment. Throws `InputError`. */
 export function readConfig(file: string, env: Env): Config {
   const parsed = configFile.safeParse(readJson(file))
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new InputError(`${file}: ${issue?.path.join('.')}`, issue?.message ?? 'a configuration')
-  }
+  if (!parsed.success) throw inputErrorOf(parsed.error, file, `${file}: `)
   const port = parsePort(env.PORT)
   return {
     data: env.AVOW_DATA || './data',

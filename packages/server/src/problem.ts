@@ -44,13 +44,23 @@ export class InputError extends Error {
   }
 }
 
-/** What zod refused, by its first issue. `whole` names the input where the issue is of no field. */
-export function inputErrorOf(error: { readonly issues: readonly z.core.$ZodIssue[] }, whole: string): InputError {
+/**
+ * What zod refused, by its first issue. `whole` names the input where the issue is of no field; `before` stands in front of
+ * the field where it is of one.
+ */
+export function inputErrorOf(
+  error: { readonly issues: readonly z.core.$ZodIssue[] },
+  whole: string,
+  before = '',
+): InputError {
   const [issue] = error.issues
   // An unknown field is named by its key, everything else by its path.
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : []
-  const field = [...(issue?.path ?? []), ...unknown].join('.') || whole
-  return new InputError(field, unknown.length > 0 ? 'no such field' : (issue?.message ?? 'another value'))
+  const field = [...(issue?.path ?? []), ...unknown].join('.')
+  return new InputError(
+    field === '' ? whole : before + field,
+    unknown.length > 0 ? 'no such field' : (issue?.message ?? 'another value'),
+  )
 }
 
 /** A request that is understood and refused. */

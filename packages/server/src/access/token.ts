@@ -50,11 +50,7 @@ type CheckedOptions = z.output<typeof options>
 /** Reads `oidc`. Throws `InputError` that begins with `where`; `served`: names of the sites that there are. */
 export function parseOidc(where: string, input: unknown, served: readonly string[]): CheckedOptions {
   const parsed = options.safeParse(input)
-  if (!parsed.success) {
-    const { field, message } = inputErrorOf(parsed.error, '')
-    const expected = message.slice(message.indexOf('expected ') + 9)
-    throw new InputError(field === '' ? where : `${where}.${field}`, expected)
-  }
+  if (!parsed.success) throw inputErrorOf(parsed.error, where, `${where}.`)
   for (const [role, { sites = [] }] of Object.entries(parsed.data.roles)) {
     const unknown = sites.find((site) => !served.includes(site))
     if (unknown !== undefined) throw new InputError(`${where}.roles.${role}.sites`, `some of ${served.join(', ')}`)

@@ -1,7 +1,7 @@
 /** What an operator may set of how a site's pages behave, checked before anything is served. Pure. */
 import type { ConsentType, Layout, SiteConfig } from '@avow/sdk/wire'
 import { z } from '@hono/zod-openapi'
-import { InputError } from '../problem.js'
+import { InputError, inputErrorOf } from '../problem.js'
 import { optionalCategories, type Policy } from './policy.js'
 
 /** All of Google's that a category may switch. Typed, so that none that begins with `ad_` can be added. */
@@ -67,10 +67,7 @@ export type SetPageOptions = Pick<SiteConfig, keyof PageOptions>
  */
 export function parsePageOptions(site: string, input: object, policy: Policy, publicUrl: string): SetPageOptions {
   const parsed = pageOptionsSchema.safeParse(input)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new InputError(`sites.${site}.${issue?.path.join('.')}`, issue?.message ?? 'another value')
-  }
+  if (!parsed.success) throw inputErrorOf(parsed.error, `sites.${site}`, `sites.${site}.`)
   const { domain, gpc, reload, refusalId, page, layout, button, consentMode } = parsed.data
   if (domain !== undefined) {
     const { hostname } = new URL(publicUrl)

@@ -4,7 +4,7 @@
  */
 import type { Labels, Notice, PolicyRef, SiteConfig } from '@avow/sdk/wire'
 import { z } from '@hono/zod-openapi'
-import { InputError } from '../problem.js'
+import { InputError, inputErrorOf } from '../problem.js'
 import { canonicalText, hashDocument } from './document.js'
 import type { SetPageOptions } from './page-options.js'
 
@@ -81,10 +81,7 @@ const CHOICES_LIMIT = 350
 /** Checks a policy file. Throws `InputError` naming the first field that is off, and what to write instead. */
 export function parsePolicy(input: unknown): Policy {
   const parsed = policySchema.safeParse(input)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new InputError(`policy.${issue?.path.join('.') ?? ''}`, issue?.message ?? 'a policy document')
-  }
+  if (!parsed.success) throw inputErrorOf(parsed.error, 'policy', 'policy.')
   const policy = parsed.data
   const ids = policy.categories.map(({ id }) => id)
   if (new Set(ids).size < ids.length) throw new InputError('policy.categories', 'each id once')
