@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { createMemoryStorage } from '../storage/memory.js'
-import { authenticateKey, createApiKey, createRotation, OVERLAP_MS } from './api-key.js'
+import { authenticateKey, createApiKey, createRotation, isLine, OVERLAP_MS } from './api-key.js'
 
 const DAY_MS = 86_400_000
 const start = Date.parse('2026-11-23T10:00:00Z')
@@ -81,4 +81,15 @@ test('the last use is a UTC day, written once a day', async () => {
   expect([used.mock.calls.length, (await keys.get(row.id))?.usedOn]).toEqual([1, '2026-11-23'])
   await authenticateKey({ ...keys, used }, secret, start + 14 * 3_600_000)
   expect([used.mock.calls.length, (await keys.get(row.id))?.usedOn]).toEqual([2, '2026-11-24'])
+})
+
+test('a name is one line that reads from one end to the other, in any script', () => {
+  const hidden = [0x0, 0x0a, 0x85, 0x2028, 0x2029, 0xd800, 0x061c, 0x200e, 0x200f]
+  for (let code = 0x202a; code <= 0x202e; code++) hidden.push(code)
+  for (let code = 0x2066; code <= 0x2069; code++) hidden.push(code)
+  for (const code of hidden)
+    expect([code.toString(16), isLine(`a${String.fromCharCode(code)}b`, 100)]).toEqual([code.toString(16), false])
+  for (const name of ['Ann', 'équipe vie privée', 'صفاء', 'נועה', '公司 👩‍💻', 'x'.repeat(100)])
+    expect([name, isLine(name, 100)]).toEqual([name, true])
+  for (const name of ['', ' ', 'x'.repeat(101)]) expect(isLine(name, 100)).toBe(false)
 })

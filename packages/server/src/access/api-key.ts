@@ -23,8 +23,11 @@ const hashOf = (secret: string) => createHash('sha256').update(secret).digest()
 export const NAME_LIMIT = 100
 export const REASON_LIMIT = 200
 
+/** Free of what breaks a line, or turns round how the rest of it is shown. */
+export const isOnOneLine = (text: string): boolean => !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/u.test(text)
+
 export const isLine = (text: string, limit: number): boolean =>
-  text.trim().length > 0 && text.length <= limit && !/[\p{Cc}\p{Cs}]/u.test(text)
+  text.trim().length > 0 && text.length <= limit && isOnOneLine(text)
 
 /** A fresh secret. */
 function createSecret(env: string): string {

@@ -75,6 +75,16 @@ describe('a token of the identity provider', () => {
       ['no subject', await provider.forge({ sub: undefined }), 'token-refused'],
       ['an empty subject', await provider.forge({ sub: '' }), 'token-refused'],
       ['a subject of two lines', await provider.forge({ sub: 'a\nb' }), 'token-refused'],
+      ['a subject that turns round the line', await provider.forge({ sub: 'a\u202eb' }), 'token-refused'],
+      ['made years from now', await provider.forge({ iat: past + 3e8, exp: past + 4e8 }), 'token-refused'],
+      ['made a minute from now', await provider.forge({ iat: past + 91 }), 'token-refused'],
+      ['a sign-out', await provider.forge({}, { typ: 'logout+jwt' }), 'token-refused'],
+      ['an event', await provider.forge({}, { typ: 'application/secevent+jwt' }), 'token-refused'],
+      ['a proof', await provider.forge({}, { typ: 'dpop+jwt' }), 'token-refused'],
+      ['an empty typ', await provider.forge({}, { typ: '' }), 'token-refused'],
+      ['bound by DPoP', await provider.forge({ cnf: { jkt: 'x' } }), 'token-refused'],
+      ['bound by a certificate', await provider.forge({ cnf: { 'x5t#S256': 'x' } }), 'token-refused'],
+      ['bound somehow', await provider.forge({ cnf: null }), 'token-refused'],
       ['alg none', `${encode({ alg: 'none' })}.${payload}.`, 'token-refused'],
       ['alg none, signed', `${encode({ alg: 'none' })}.${payload}.${signature}`, 'token-refused'],
       [
@@ -99,9 +109,23 @@ describe('a token of the identity provider', () => {
       expect(await (await ask(token)).text()).not.toContain(token.split('.')[1])
     }
     expect(await codeOf(await provider.forge())).toBe(200)
+    for (const typ of ['JWT', 'jwt', 'at+jwt', 'AT+JWT', 'application/at+jwt'])
+      expect([typ, await codeOf(await provider.forge({}, { typ }))]).toEqual([typ, 200])
+    expect(await codeOf(await provider.forge({ iat: past + 51 }))).toBe(200)
     expect(logged).toEqual([])
     const { codeOf: strict } = await world({ algorithms: ['ES256'] })
     expect(await strict(await provider.forge())).toBe('token-refused')
+  })
+
+  test('that ends while it exports gets no further', async () => {
+    const roles = { privacy: { scopes: ['audit:export' as const] } }
+    const { ahead, ask, consent } = await world({ roles })
+    for (let i = 0; i < 200; i++) await consent()
+    const reader = (await ask(await provider.forge(), '/v1/audit/export')).body!.getReader()
+    ahead.ms = 329_000
+    expect((await reader.read()).done).toBe(false)
+    ahead.ms = 332_000
+    await expect(reader.read()).rejects.toThrow('the token has expired')
   })
 
   test('needs a second factor where that is asked for, and is told so', async () => {

@@ -3,11 +3,19 @@
  * publishes (OpenID Connect Discovery, RFC 7517). Issuer, audience and algorithms are the operator's word, never the
  * token's; what a role may do is, too.
  */
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import {
+  createLocalJWKSet,
+  errors,
+  type JSONWebKeySet,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyResult,
+  jwtVerify,
+} from 'jose'
 import { z } from 'zod'
 import { InputError, inputErrorOf, Refusal } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
-import { unauthorized } from './api-key.js'
+import { isOnOneLine, unauthorized } from './api-key.js'
 import { type Caller, type Grant, SCOPES } from './caller.js'
 
 /** Signatures alone: with a shared secret whoever checks a token could make one, and with `none` anybody. */
@@ -82,19 +90,21 @@ export function createTokens(oidc: CheckedOptions, world: TokenWorld): Tokens {
   return {
     async authenticate(token) {
       const { issuer, audience, algorithms } = oidc
-      let payload: JWTPayload
+      let verified: JWTVerifyResult
       try {
-        ;({ payload } = await jwtVerify(token, keys.find, {
+        verified = await jwtVerify(token, keys.find, {
           issuer,
           audience,
           algorithms,
           requiredClaims: ['exp', 'iat', 'sub'],
           clockTolerance: TOLERANCE_SECONDS,
           currentDate: new Date(world.now()),
-        }))
+        })
       } catch (error) {
         throw refusalOf(error)
       }
+      checkUse(verified, world.now())
+      const { payload } = verified
       const { sub, amr, preferred_username: name } = payload
       if (!isName(sub)) throw refused('sub: expected 1 to 256 characters')
       const grants = grantsOf(oidc, payload)
@@ -105,8 +115,20 @@ export function createTokens(oidc: CheckedOptions, world: TokenWorld): Tokens {
   }
 }
 
+/** Of an access token, or of one by a provider that doesn't tell them apart; never of another kind of statement. */
+const isUsable = (typ: unknown) =>
+  typ === undefined || (typeof typ === 'string' && /^(application\/)?(at\+)?jwt$/i.test(typ))
+
+/** Whether it is meant for this use, and is no token of the future: what the signature doesn't say. Throws a `Refusal`. */
+function checkUse({ payload, protectedHeader: { typ } }: JWTVerifyResult, now: number): void {
+  if (!isUsable(typ)) throw refused('typ: expected at+jwt, JWT, or none')
+  if (payload.iat! > now / 1000 + TOLERANCE_SECONDS) throw refused('iat: expected a time that is not to come')
+  // It is good only with a proof of its holder (RFC 9449, RFC 8705), which is not asked for here.
+  if (payload.cnf !== undefined) throw refused('cnf: expected a token that is bound to no key')
+}
+
 const isName = (value: unknown): value is string =>
-  typeof value === 'string' && value.length > 0 && value.length <= 256 && !/[\p{Cc}\p{Cs}]/u.test(value)
+  typeof value === 'string' && value.length > 0 && value.length <= 256 && isOnOneLine(value)
 
 const grantsOf = ({ roleClaim, roles }: CheckedOptions, payload: JWTPayload): Grant[] =>
   rolesIn(payload, roleClaim).flatMap((role) => {
