@@ -753,22 +753,3 @@ describe('a server that can’t record', () => {
     expect((await post(submission())).status).toBe(503)
   })
 })
-
-test('every answer in JSON that is an application’s own has an example in the description', async () => {
-  const { avow } = await testWorld()
-  const { paths } = await (await avow.app.request('/openapi.json')).json()
-  const lacking: string[] = []
-  for (const [path, methods] of Object.entries<Record<string, any>>(paths)) {
-    for (const [method, { responses }] of Object.entries(methods)) {
-      for (const [status, { content = {} }] of Object.entries<any>(responses)) {
-        const json = content['application/json']
-        if (json && !json.example) lacking.push(`${method} ${path} ${status}`)
-      }
-    }
-  }
-  // The site's own documents, which are in the policy file and in formats.md, and a standard's.
-  expect(lacking).toEqual([
-    ...['config', 'policy', 'notice'].map((name) => `get /v1/sites/{site}/${name} 200`),
-    'get /v1/receipts/{id} 200',
-  ])
-})

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { accessLogOf } from './access/access-log.js'
 import { createApiKey, createRotation } from './access/api-key.js'
 import { SCOPES, type Scope } from './access/caller.js'
+import { readDescription } from './routes/test-description.js'
 import { PAGE_ORIGIN, SITE, testPolicy, testWorld } from './testing.js'
 
 const OTHER = 'other'
@@ -199,6 +200,14 @@ describe.each(guarded)('%s', (route, { scope, elsewhere, right }) => {
     const key = await create(route.includes('admin') ? [scope, 'stats:read'] : [scope])
     await expectRight(await send(route, `Bearer ${key}`), right)
     await expect.poll(logged).toBe(2)
+  })
+
+  test('answers as it is described', async () => {
+    const { avow, send, create } = await world()
+    const { expectDescribed } = await readDescription(avow.app)
+    const response = await send(route, `Bearer ${await create(SCOPES)}`)
+    expect(response.status).toBe(right)
+    await expectDescribed(route, response)
   })
 
   test('answers to a key of several sites for the one that is named, and to none that is not here', async () => {

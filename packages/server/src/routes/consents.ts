@@ -20,6 +20,7 @@ import type { Carry } from '../middleware/carried-cookie.js'
 import { readJson } from '../middleware/json-body.js'
 import { InputError, Refusal } from '../problem.js'
 import { UnavailableError } from '../storage/storage.js'
+import { PROOF_EXAMPLE, SUBMISSION_EXAMPLE } from './examples.js'
 import { json, problems, RECORD_EXAMPLE, stateSchema } from './openapi.js'
 import { receiptOf } from './receipts.js'
 import {
@@ -47,7 +48,7 @@ const answerSchema = z
 
 const ANSWER_EXAMPLE: z.input<typeof answerSchema> = {
   ...{ id: RECORD_EXAMPLE.id, index: 1041, recordedAt: RECORD_EXAMPLE.recordedAt, subject: RECORD_EXAMPLE.subject },
-  ...{ state: 'granted', receipt: 'c2sp.org/tlog-proof@v1\nextra …\nindex 1041\n…\n' },
+  ...{ state: 'granted', receipt: PROOF_EXAMPLE },
 }
 
 const route = createRoute({
@@ -58,7 +59,12 @@ const route = createRoute({
   description:
     'Answers once the record is durable. Sending the same submission again answers the same record. Whose account it is says the token in `Avow-Account`, where somebody is signed in; the receipt leaves out who, unless that token is shown.',
   security: [{}, { account: [] }],
-  request: { body: { required: true, content: { 'application/json': { schema: submissionSchema } } } },
+  request: {
+    body: {
+      required: true,
+      content: { 'application/json': { schema: submissionSchema, example: SUBMISSION_EXAMPLE } },
+    },
+  },
   responses: {
     201: json(answerSchema, 'recorded', ANSWER_EXAMPLE),
     200: json(answerSchema, 'recorded before, by the same submission', ANSWER_EXAMPLE),

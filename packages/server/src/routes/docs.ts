@@ -34,8 +34,9 @@ const DOOR_HEADERS = [
   {
     name: 'Avow-Reason',
     in: 'header',
-    description: 'why, for the access log; percent-encoded where it isn’t ASCII',
-    schema: { type: 'string', maxLength: REASON_LIMIT },
+    // No `maxLength`: a client would count what is percent-encoded, and the server what that stands for.
+    description: `why, for the access log: up to ${REASON_LIMIT} characters on one line, percent-encoded where they aren’t ASCII`,
+    schema: { type: 'string' },
   },
 ]
 

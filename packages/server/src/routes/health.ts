@@ -14,7 +14,7 @@ export function healthRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, isKeyCurren
       path: '/healthz',
       tags: ['operator'],
       summary: 'The process lives',
-      responses: { 200: json(ok, 'it does', { status: 'ok' }) },
+      responses: { 200: json(ok, 'it does', { status: 'ok' }), ...problems() },
     }),
     (c) => c.json({ status: 'ok' as const }, 200),
   )

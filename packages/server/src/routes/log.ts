@@ -6,8 +6,8 @@ import type { Ledger } from '../ledger/ledger.js'
 import { HASH_SIZE } from '../merkle/hash.js'
 import { entryBundle, parseTilePath, partialWidth, TILE_WIDTH, tileCount } from '../merkle/tile.js'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
-import { Refusal } from '../problem.js'
-import { problems, REFUSED, SECURITY } from './openapi.js'
+import { type ProblemCode, Refusal } from '../problem.js'
+import { LOG_EXAMPLE, problems, REFUSED, SECURITY } from './openapi.js'
 import { logOf, type Sites, servedHead } from './site.js'
 
 /** A site's name, `.access` for its access log, and `.e2` and so on for later epochs. */
@@ -30,7 +30,13 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): v
     return site.publicLog ? next() : readRecords(c, next)
   })
 
-  const describe = (path: string, summary: string, contentType: string, params: z.ZodObject) =>
+  const describe = (
+    path: string,
+    summary: string,
+    params: z.ZodObject,
+    answer: { type: string; example: string },
+    ...codes: ProblemCode[]
+  ) =>
     app.openAPIRegistry.registerPath({
       method: 'get',
       path,
@@ -40,12 +46,16 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): v
       security: [{}, ...SECURITY],
       request: { params },
       responses: {
-        200: { description: 'as c2sp.org/tlog-tiles has it', content: { [contentType]: { schema: z.string() } } },
-        ...problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limited', 'unavailable'),
+        200: {
+          description: 'as c2sp.org/tlog-tiles has it',
+          content: { [answer.type]: { schema: z.string(), example: answer.example } },
+        },
+        ...problems(...REFUSED, 'invalid-input', 'not-found', 'unavailable', ...codes),
       },
     })
 
-  describe('/log/{site}/checkpoint', 'The newest signed checkpoint', 'text/plain', logParam)
+  const checkpoint = { type: 'text/plain', example: LOG_EXAMPLE.checkpoint }
+  describe('/log/{site}/checkpoint', 'The newest signed checkpoint', logParam, checkpoint, 'rate-limited')
   app.get('/log/:site/checkpoint', allowed, async (c) => {
     const { site, ledger } = named(c)
     return c.body((await servedHead(site, ledger)).checkpoint, 200, {
@@ -55,7 +65,10 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): v
   })
 
   const tileParam = logParam.extend({ path: z.string().openapi({ example: '0/000.p/3' }) })
-  describe('/log/{site}/tile/{path}', 'A tile of hashes, or a bundle of entries', 'application/octet-stream', tileParam)
+  describe('/log/{site}/tile/{path}', 'A tile of hashes, or a bundle of entries', tileParam, {
+    type: 'application/octet-stream',
+    example: '32 bytes for each hash, or each entry behind its length in two bytes',
+  })
   app.get('/log/:site/tile/:path{.+}', allowed, async (c) => {
     const { site, ledger, isAccess } = named(c)
     const tile = parseTilePath(`tile/${c.req.param('path')}`)

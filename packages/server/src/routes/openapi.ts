@@ -28,10 +28,10 @@ export const REFUSED = [
   'wrong-site',
 ] as const satisfies ProblemCode[]
 
-/** The answers that say what went wrong, as every route gives them. */
+/** The answers that say what went wrong, as every route gives them; that the fault is the server's may happen at any. */
 export function problems(...codes: ProblemCode[]) {
   const byStatus = new Map<number, ProblemCode[]>()
-  for (const code of codes) {
+  for (const code of [...codes, 'internal'] as const) {
     const [status] = PROBLEMS[code]
     byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }

@@ -145,7 +145,7 @@ describe('a receipt that is asked for once more', () => {
     const { paths } = await (await avow.app.request('/openapi.json')).json()
     const { get } = paths['/v1/receipts/{id}']
     expect(Object.keys(get.responses['200'].content)).toEqual(['text/plain', 'application/ld+json', 'application/json'])
-    expect(Object.keys(get.responses)).toEqual(['200', '401', '403', '404', '406', '422', '429', '503'])
+    expect(Object.keys(get.responses)).toEqual(['200', '401', '403', '404', '406', '422', '429', '500', '503'])
   })
 })
 

@@ -12,6 +12,7 @@ import type { KeyEnv } from '../middleware/api-key.js'
 import { shownSecret } from '../middleware/secret.js'
 import { Refusal } from '../problem.js'
 import { type Head, UnavailableError } from '../storage/storage.js'
+import { JSONLD_EXAMPLE, KANTARA_EXAMPLE, PROOF_EXAMPLE } from './examples.js'
 import { idParam, problems, siteParam } from './openapi.js'
 import {
   findEntry,
@@ -62,13 +63,20 @@ const route = createRoute({
     200: {
       description: 'a c2sp.org/tlog-proof file; for `application/ld+json` JSON-LD, for `application/json` Kantara 1.1',
       content: {
-        'text/plain': { schema: z.string() },
-        'application/ld+json': { schema: z.unknown().openapi({ type: 'object' }) },
-        'application/json': { schema: z.unknown().openapi({ type: 'object' }) },
+        'text/plain': { schema: z.string(), example: PROOF_EXAMPLE },
+        'application/ld+json': { schema: z.looseObject({}), example: JSONLD_EXAMPLE },
+        'application/json': { schema: z.looseObject({}), example: KANTARA_EXAMPLE },
       },
     },
-    ...problems('invalid-input', 'account-refused', 'origin-refused', 'not-found', 'not-acceptable', 'rate-limited'),
-    ...problems('unavailable'),
+    ...problems(
+      'invalid-input',
+      'account-refused',
+      'origin-refused',
+      'not-found',
+      'not-acceptable',
+      'rate-limited',
+      'unavailable',
+    ),
   },
 })
 

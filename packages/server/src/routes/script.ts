@@ -10,6 +10,7 @@ import { hashSchema } from '../consent/record.js'
 import type { KeyEnv } from '../middleware/api-key.js'
 import { InputError, Refusal } from '../problem.js'
 import { type Asset, createAsset } from './asset.js'
+import { CONFIG_EXAMPLE, NOTICE_EXAMPLE, POLICY_EXAMPLE, SCRIPT_EXAMPLE } from './examples.js'
 import { problems, siteParam } from './openapi.js'
 import { type Site, type Sites, siteOf } from './site.js'
 
@@ -82,8 +83,8 @@ const scriptRoute = createRoute({
   summary: 'The loader, with the configuration of the site',
   request: { params: siteParam },
   responses: {
-    200: { description: 'the script', content: { 'text/javascript': { schema: z.string() } } },
-    ...problems('invalid-input', 'not-found'),
+    200: { description: 'the script', content: { 'text/javascript': { schema: z.string(), example: SCRIPT_EXAMPLE } } },
+    ...problems('invalid-input', 'not-found', 'rate-limited'),
   },
 })
 
@@ -96,9 +97,9 @@ const configRoute = createRoute({
   responses: {
     200: {
       description: 'the configuration',
-      content: { 'application/json': { schema: z.looseObject({ site: z.string() }) } },
+      content: { 'application/json': { schema: z.looseObject({ site: z.string() }), example: CONFIG_EXAMPLE } },
     },
-    ...problems('invalid-input', 'not-found'),
+    ...problems('invalid-input', 'not-found', 'rate-limited'),
   },
 })
 
@@ -116,9 +117,9 @@ const noticeRoute = createRoute({
   responses: {
     200: {
       description: 'the notice',
-      content: { 'application/json': { schema: z.looseObject({ hash: z.string() }) } },
+      content: { 'application/json': { schema: z.looseObject({ hash: z.string() }), example: NOTICE_EXAMPLE } },
     },
-    ...problems('invalid-input', 'not-found'),
+    ...problems('invalid-input', 'not-found', 'rate-limited'),
   },
 })
 
@@ -129,8 +130,11 @@ const policyRoute = createRoute({
   summary: 'The policy that is in force',
   request: { params: siteParam },
   responses: {
-    200: { description: 'the policy', content: { 'application/json': { schema: policySchema.openapi('Policy') } } },
-    ...problems('invalid-input', 'not-found'),
+    200: {
+      description: 'the policy',
+      content: { 'application/json': { schema: policySchema.openapi('Policy'), example: POLICY_EXAMPLE } },
+    },
+    ...problems('invalid-input', 'not-found', 'rate-limited'),
   },
 })
 
