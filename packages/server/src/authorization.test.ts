@@ -80,11 +80,11 @@ async function world() {
   const { id, subject } = await consent()
   const target = createApiKey({ name: 'target', sites: [SITE], scopes: ['stats:read'] }, clock.now).row
   await storage.keys.add(target)
-  const send = (route: string, authorization: string | null, site: string | null = null) => {
+  const send = (route: string, authorization: string | null, site: string | null = null, more = '') => {
     const [method = '', pattern = ''] = route.split(' ')
     const named = { site: SITE, id: pattern.includes('admin') ? target.id : id, subject, path: 'entries/000.p/1' }
     const path = pattern.replace(/\{(\w+)\}/g, (_, name: keyof typeof named) => named[name])
-    const query = pattern === '/v1/audit/subjects' ? `?record=${id}` : ''
+    const query = pattern === '/v1/audit/subjects' ? `?record=${id}&${more}` : `?${more}`
     const body = route.endsWith('/keys') ? { name: 'new', sites: [SITE], scopes: ['stats:read'] } : {}
     return avow.app.request(path + query, {
       method,
@@ -208,6 +208,18 @@ describe.each(guarded)('%s', (route, { scope, elsewhere, right }) => {
     const response = await send(route, `Bearer ${await create(SCOPES)}`)
     expect(response.status).toBe(right)
     await expectDescribed(route, response)
+  })
+
+  test('refuses a parameter that it does not know by its name, and has done nothing', async () => {
+    const { avow, storage, send, create } = await world()
+    const { expectDescribed } = await readDescription(avow.app)
+    const key = await create(SCOPES)
+    // That a key was used is noted.
+    const kept = async () => (await storage.keys.list()).map((row) => ({ ...row, usedOn: null }))
+    const before = await kept()
+    const refused = await send(route, `Bearer ${key}`, null, 'nonsense=1')
+    expect(await expectDescribed(route, refused)).toMatchObject({ code: 'invalid-input', field: 'nonsense' })
+    expect(await kept()).toEqual(before)
   })
 
   test('answers to a key of several sites for the one that is named, and to none that is not here', async () => {

@@ -4,6 +4,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { AccessPlace } from '../access/access-log.js'
 import { decodeBase64url, encodeBase64url } from '../ledger/base64.js'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
+import { noQuery } from '../middleware/no-query.js'
 import { accountHeader, readSubjectAccount } from '../middleware/subject-account.js'
 import { InputError } from '../problem.js'
 import type { Sign } from './audit/cursor.js'
@@ -141,7 +142,7 @@ export function accessRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
       tags: ['privacy team'],
       summary: 'What the next daily sweep would forget: two entries for each access older than 90 days',
       security: SECURITY,
-      middleware: door('access:read'),
+      middleware: [door('access:read'), noQuery],
       responses: {
         200: json(
           z.strictObject({ count: z.int(), first: z.string().nullable(), last: z.string().nullable() }),

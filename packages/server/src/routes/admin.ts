@@ -12,6 +12,7 @@ import {
 import { administers, type Caller, type Grant, mayGrant, SCOPES, type Scope } from '../access/caller.js'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
 import { readJson } from '../middleware/json-body.js'
+import { noQuery } from '../middleware/no-query.js'
 import { InputError, inputErrorOf, Refusal } from '../problem.js'
 import type { ApiKeyRow, KeyStore } from '../storage/storage.js'
 import { json, problems, REFUSED, SECURITY, siteParam } from './openapi.js'
@@ -161,7 +162,7 @@ export function adminRoutes(
     request: { body: body(newKey, { name: 'privacy team', sites: ['shop'], scopes: ['audit:read', 'audit:export'] }) },
     responses: { 201: json(withSecret, 'the key', { ...KEY_EXAMPLE, key: 'avow_live_…' }), ...bodyRefusals },
   })
-  app.post('/v1/admin/keys', administer, async (c) => {
+  app.post('/v1/admin/keys', administer, noQuery, async (c) => {
     const wanted = parse(newKey, await readJson(c))
     requireGrant(c.get('caller'), wanted)
     if (wanted.sites?.some((site) => !sites.has(site)))
@@ -176,7 +177,7 @@ export function adminRoutes(
   app.openapi(
     createRoute({
       ...common,
-      middleware: administer,
+      middleware: [administer, noQuery],
       method: 'get',
       path: '/v1/admin/keys',
       summary: 'API keys that reach no further than your own, in the order they were made; without their secrets',
@@ -200,7 +201,7 @@ export function adminRoutes(
     request: { params: keyId, body: body(rotation, { overlapHours: 24 }) },
     responses: { 200: json(withSecret, 'the key', { ...KEY_EXAMPLE, key: 'avow_live_…' }), ...bodyRefusals },
   })
-  app.post('/v1/admin/keys/:id/rotate', administer, async (c) => {
+  app.post('/v1/admin/keys/:id/rotate', administer, noQuery, async (c) => {
     const caller = c.get('caller')
     const { id } = parse(keyId, c.req.param())
     const wanted = parse(rotation, await readJson(c))
@@ -216,7 +217,7 @@ export function adminRoutes(
   app.openapi(
     createRoute({
       ...common,
-      middleware: administer,
+      middleware: [administer, noQuery],
       method: 'delete',
       path: '/v1/admin/keys/{id}',
       summary: 'Revoke a key at once; it stays in the list',

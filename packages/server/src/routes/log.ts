@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger/ledger.js'
 import { HASH_SIZE } from '../merkle/hash.js'
 import { entryBundle, parseTilePath, partialWidth, TILE_WIDTH, tileCount } from '../merkle/tile.js'
 import type { Door, KeyEnv } from '../middleware/api-key.js'
+import { noQuery } from '../middleware/no-query.js'
 import { type ProblemCode, Refusal } from '../problem.js'
 import { LOG_EXAMPLE, problems, REFUSED, SECURITY } from './openapi.js'
 import { logOf, type Sites, servedHead } from './site.js'
@@ -56,7 +57,7 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): v
 
   const checkpoint = { type: 'text/plain', example: LOG_EXAMPLE.checkpoint }
   describe('/log/{site}/checkpoint', 'The newest signed checkpoint', logParam, checkpoint, 'rate-limited')
-  app.get('/log/:site/checkpoint', allowed, async (c) => {
+  app.get('/log/:site/checkpoint', allowed, noQuery, async (c) => {
     const { site, ledger } = named(c)
     return c.body((await servedHead(site, ledger)).checkpoint, 200, {
       'content-type': 'text/plain; charset=utf-8',
@@ -69,7 +70,7 @@ export function logRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): v
     type: 'application/octet-stream',
     example: '32 bytes for each hash, or each entry behind its length in two bytes',
   })
-  app.get('/log/:site/tile/:path{.+}', allowed, async (c) => {
+  app.get('/log/:site/tile/:path{.+}', allowed, noQuery, async (c) => {
     const { site, ledger, isAccess } = named(c)
     const tile = parseTilePath(`tile/${c.req.param('path')}`)
     const bytes = tile && (await tileBytes(ledger, tile.level, tile.n, tile.width))

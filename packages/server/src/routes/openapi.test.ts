@@ -61,6 +61,7 @@ test('what anybody may ask is answered as it is described, and so is what is ref
     await expectAnswer(`GET /v1/sites/{site}/${name}`, 422, get(`/v1/sites/%3F/${name}`))
   }
   await expectAnswer('GET /log/{site}/checkpoint', 200, get(`/log/${SITE}/checkpoint`))
+  await expectAnswer('GET /log/{site}/checkpoint', 422, get(`/log/${SITE}/checkpoint?nonsense=1`))
   await expectAnswer('GET /log/{site}/tile/{path}', 200, get(`/log/${SITE}/tile/0/000.p/4`))
   await expectAnswer('GET /log/{site}/tile/{path}', 404, get(`/log/${SITE}/tile/0/000.p/9`))
   await expectAnswer('GET /.well-known/gpc.json', 200, get('/.well-known/gpc.json'))

@@ -1,6 +1,7 @@
 /** What was published, and where it is logged; and the logs themselves, for whoever holds a checkpoint of theirs. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
+import { noQuery } from '../../middleware/no-query.js'
 import { fingerprintOf } from '../../verify/fingerprint.js'
 import { json, LOG_EXAMPLE, logSchema, problems, REFUSED, SECURITY } from '../openapi.js'
 import { type Site, type Sites, servedHead, siteOf } from '../site.js'
@@ -46,7 +47,6 @@ const epochSchema = z
 
 export function logListRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door): void {
   const read = door('audit:read')
-  const nothing = z.strictObject({})
 
   app.openapi(
     createRoute({
@@ -57,8 +57,7 @@ export function logListRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door
       description:
         'In the order they were published. The words of a notice are at `/v1/sites/{site}/notice?hash=`, for anybody.',
       security: SECURITY,
-      middleware: read,
-      request: { query: nothing },
+      middleware: [read, noQuery],
       responses: {
         200: json(z.strictObject({ policies: z.array(policySchema), log: logSchema }), 'oldest first', {
           policies: [
@@ -101,8 +100,7 @@ export function logListRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door
       description:
         'The newest epoch first. Keep a checkpoint where the operator can’t reach it; `avow watch` does. A key vouches for nothing unless it is compared with one that came another way.',
       security: SECURITY,
-      middleware: read,
-      request: { query: nothing },
+      middleware: [read, noQuery],
       responses: {
         200: json(z.strictObject({ public: z.boolean(), logs: z.array(epochSchema) }), 'the logs', {
           public: true,

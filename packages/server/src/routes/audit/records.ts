@@ -3,6 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { filterFields, toFilter } from '../../consent/record-filter.js'
 import { encodeBase64 } from '../../ledger/base64.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
+import { noQuery } from '../../middleware/no-query.js'
 import { accountHeader, readSubjectAccount } from '../../middleware/subject-account.js'
 import { Refusal } from '../../problem.js'
 import { UnavailableError } from '../../storage/storage.js'
@@ -78,7 +79,7 @@ export function recordRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
       tags: ['privacy team'],
       summary: 'One record, what opens it, and its proof',
       security: SECURITY,
-      middleware: read,
+      middleware: [read, noQuery],
       request: { params: idParam },
       responses: {
         200: json(
