@@ -609,6 +609,8 @@ describe('bad input, walked from the description of the API', () => {
     ' ',
     '0',
     '-1',
+    '1e2',
+    '0x10',
     '../../etc/passwd',
     '%00',
     '%E0%A4%A',

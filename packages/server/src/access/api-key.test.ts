@@ -25,6 +25,14 @@ test('a key has the prefix of its kind and a checksum, and only its SHA-256 is s
   expect(JSON.stringify(row)).not.toContain(secret)
 })
 
+test('a key keeps each of its sites and scopes once, however often it was named', async () => {
+  const { row } = await world({ sites: ['shop', 'blog', 'shop'], scopes: ['audit:read', 'audit:read', 'admin'] })
+  expect([row.sites, row.scopes]).toEqual([
+    ['shop', 'blog'],
+    ['audit:read', 'admin'],
+  ])
+})
+
 test('what was mistyped, cut short or made up is not looked up, and no refusal repeats it', async () => {
   const { keys, secret, codeOf } = await world()
   const find = vi.fn(keys.find)

@@ -57,8 +57,9 @@ export function createApiKey(wanted: NewKey, now: number): { secret: string; row
     id: `key_${randomBytes(9).toString('base64url')}`,
     hash: hashOf(secret),
     name: wanted.name,
-    sites: wanted.sites && [...wanted.sites],
-    scopes: [...wanted.scopes],
+    // Each once, however often it was named.
+    sites: wanted.sites && [...new Set(wanted.sites)],
+    scopes: [...new Set(wanted.scopes)],
     createdAt: now,
     expiresAt: wanted.expiresAt ?? null,
     revokedAt: null,

@@ -68,7 +68,7 @@ const create: Command = (values, _, now) => {
     if (sites?.some((site) => !served.includes(site)))
       throw new InputError('--site', `a site that is served from here: ${served.join(', ') || 'none yet'}`)
     await store.keys.add(row)
-    show(`${row.id} for ${sites?.join(', ') ?? 'all sites'}: ${scopes.join(', ')}`, secret)
+    show(`${row.id} for ${row.sites?.join(', ') ?? 'all sites'}: ${row.scopes.join(', ')}`, secret)
   }
 }
 

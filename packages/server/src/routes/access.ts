@@ -8,7 +8,17 @@ import { noQuery } from '../middleware/no-query.js'
 import { accountHeader, readSubjectAccount } from '../middleware/subject-account.js'
 import { InputError } from '../problem.js'
 import type { Sign } from './audit/cursor.js'
-import { idParam, json, LOG_EXAMPLE, logSchema, problems, REFUSED, SECURITY, subjectParam } from './openapi.js'
+import {
+  idParam,
+  json,
+  LOG_EXAMPLE,
+  logSchema,
+  pageLimit,
+  problems,
+  REFUSED,
+  SECURITY,
+  subjectParam,
+} from './openapi.js'
 import { type Sites, siteOf } from './site.js'
 
 const PAGE_DEFAULT = 100
@@ -30,7 +40,7 @@ const query = z.strictObject({
   record: idParam.shape.id.optional().openapi({ description: 'the id of a record: who asked for it?' }),
   from: time.optional(),
   to: time.optional().openapi({ description: 'the first instant that is not asked for' }),
-  limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(PAGE_DEFAULT),
+  limit: pageLimit(PAGE_LIMIT, PAGE_DEFAULT),
   cursor: z.string().max(256).optional(),
 })
 

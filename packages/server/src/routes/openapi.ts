@@ -70,6 +70,16 @@ export const subjectParam = z.strictObject({
   subject: z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'a consent id in full, 43 characters'),
 })
 
+/** How many a page has at most. Digits alone: JavaScript takes `0x10` and `1e2` for numbers, too. */
+export const pageLimit = (max: number, otherwise: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, 'a whole number in decimal digits')
+    .transform(Number)
+    .pipe(z.int().min(1).max(max))
+    .default(otherwise)
+    .openapi({ type: 'integer', minimum: 1, maximum: max, default: otherwise })
+
 export const idParam = z.strictObject({ id: uuidv7 })
 
 export const logSchema = z.strictObject({ size: z.int(), checkpoint: z.string() }).openapi('LogHead')

@@ -12,6 +12,7 @@ import {
   json,
   LOG_EXAMPLE,
   logSchema,
+  pageLimit,
   problems,
   RECORD_EXAMPLE,
   REFUSED,
@@ -30,7 +31,7 @@ const refusals = problems(...REFUSED, 'invalid-input', 'not-found', 'rate-limite
 
 const query = z.strictObject({
   ...filterFields,
-  limit: z.coerce.number().int().min(1).max(PAGE_LIMIT).default(PAGE_DEFAULT),
+  limit: pageLimit(PAGE_LIMIT, PAGE_DEFAULT),
   cursor: z.string().max(64).optional(),
   log: logName,
 })
