@@ -114,6 +114,11 @@ async function expectRight(response: Response, status: number) {
   await response.text()
 }
 
+/** How long an answer may be kept. */
+const keptFor = (route: string) =>
+  // A tile never changes; of a private log it is for who asked alone.
+  route === 'GET /log/{site}/tile/{path}' ? 'private, max-age=31536000, immutable' : 'no-store'
+
 test('every route of the description and of the application is in this matrix, and no other', async () => {
   const { avow } = await world()
   const { paths } = (await (await avow.app.request('/openapi.json')).json()) as {
@@ -200,6 +205,13 @@ describe.each(guarded)('%s', (route, { scope, elsewhere, right }) => {
     const key = await create(route.includes('admin') ? [scope, 'stats:read'] : [scope])
     await expectRight(await send(route, `Bearer ${key}`), right)
     await expect.poll(logged).toBe(2)
+  })
+
+  test('answers what no cache keeps, but for what never changes', async () => {
+    const { send, create } = await world()
+    const key = await create(SCOPES)
+    const kept = async (more = '') => (await send(route, `Bearer ${key}`, null, more)).headers.get('cache-control')
+    expect([await kept('nonsense=1'), await kept()]).toEqual(['no-store', keptFor(route)])
   })
 
   test('answers as it is described', async () => {

@@ -177,6 +177,8 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
       })
       c.set('caller', caller)
       c.set('leave', leaver(c, caller))
+      // What is behind the door is for who asked alone; a route may say otherwise.
+      c.header('cache-control', 'no-store')
       // What a route throws is an answer by then.
       await next()
       // HEAD asks the same, and no row leaves.

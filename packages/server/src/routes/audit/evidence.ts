@@ -75,7 +75,6 @@ export function evidenceRoutes(
       const bundle = await evidenceBundle(site, ledger, subject, now())
       c.set('rows', bundle.records.length)
       c.header('content-disposition', `attachment; filename="evidence-${subject.slice(0, 12)}.${format}"`)
-      c.header('cache-control', 'no-store')
       if (format === 'json') return c.json(bundle, 200)
       const { html, csp } = createEvidencePage(bundle, pageScript())
       c.header('content-security-policy', `${csp}; frame-ancestors 'none'; sandbox allow-scripts`)
