@@ -5,6 +5,7 @@ import { VerificationError } from '../merkle/verification-error.js'
 import { openWitnessed, type WitnessPolicy } from './policy.js'
 import { type EvidencePart, type IdentityPart, OPENING, openRecord } from './record.js'
 import { parseObject } from './shape.js'
+import { parseUniqueJson } from './unique-keys.js'
 
 export interface VerifiedReceipt {
   readonly index: number
@@ -28,8 +29,9 @@ export function verifyProofFile(text: string, vkey: string, policy: WitnessPolic
 
 function parseExtra(extra: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(extra))
-  } catch {
+    return parseUniqueJson(new TextDecoder('utf-8', { fatal: true }).decode(extra))
+  } catch (error) {
+    if (error instanceof VerificationError) throw error
     // Not UTF-8 or not JSON: it opens nothing.
     throw new VerificationError('receipt does not say what was recorded')
   }
