@@ -3,7 +3,7 @@
  * public key alone. The key lives in this page's memory: not in storage, not in an address.
  */
 
-import { type Verified, verifyBundle } from '@avow/server/verify'
+import { parseUniqueJson, type Verified, verifyBundle } from '@avow/server/verify'
 import { sha256 } from '@noble/hashes/sha2.js'
 
 /** A consent record, as the audit API lists it. */
@@ -189,10 +189,11 @@ function verdict(isTrue: boolean, headline: string, ...details: readonly Node[])
 
 const counted = (count: number, one: string, more: string) => `${count} ${count === 1 ? one : more}`
 
-function showVerified({ subject, records, policies, notices, origin, size }: Verified): void {
+function showVerified({ subject, records, linked, unlinked, policies, notices, origin, size }: Verified): void {
   const summary = document.createElement('p')
   summary.textContent =
-    `Subject ${subject}. ${counted(records.length, 'record', 'records')}, ${counted(policies, 'policy', 'policies')} and ` +
+    `Subject ${subject}. ${counted(linked, 'record', 'records')}, ` +
+    `${unlinked > 0 ? `${unlinked} more whose person is not proved, ` : ''}${counted(policies, 'policy', 'policies')} and ` +
     `${counted(notices, 'notice', 'notices')} proven to be in ${origin} at size ${size}, signed with this key. ` +
     `When something was recorded is the operator’s word.`
   const table = document.createElement('table')
@@ -217,7 +218,7 @@ function showVerified({ subject, records, policies, notices, origin, size }: Ver
 function verify(): void {
   if (!evidence) return
   try {
-    showVerified(verifyBundle(JSON.parse(evidence.text), input('vkey').value.trim()))
+    showVerified(verifyBundle(parseUniqueJson(evidence.text), input('vkey').value.trim()))
   } catch (error) {
     // A false proof, or a file or key that is none: either way the evidence is not accepted, and this is the reason.
     const reason = document.createElement('p')

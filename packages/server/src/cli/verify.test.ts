@@ -68,6 +68,47 @@ test('what is false gives 1, and the first false thing', async () => {
   expect(printed.slice(3, 5)).toEqual(Array(2).fill('false: tile/1/000.p/1 is missing'))
 })
 
+test('records of who is not proved are told apart from those of the person', async () => {
+  const { bundle } = testBundle({ tombstone: { grade: 'unlink', index: 2 } })
+  Object.assign(bundle.records[0], { identity: null, secrets: { ...bundle.records[0].secrets, identity: null } })
+  expect(await run(file('a.json', JSON.stringify(bundle)), '--vkey', signer.vkey)).toBe(0)
+  expect(printed[0]).toContain(`true: 1 records of ${bundle.subject} are in`)
+  expect(printed[1]).toBe('1 more whose person is not proved')
+  expect(printed.filter((line) => line.endsWith('  person not proved'))).toHaveLength(1)
+  const [, record] = bundle.records
+  const foreign = {
+    ...bundle,
+    subject: 'A'.repeat(43),
+    records: bundle.records.filter((one: object) => one !== record),
+  }
+  expect(await run(file('b.json', JSON.stringify(foreign)), '--vkey', signer.vkey)).toBe(1)
+})
+
+test('what says one thing to who parses it and another to who reads it is false', async () => {
+  const text = JSON.stringify(testBundle().bundle)
+  const doubled = (from: string, to: string) => text.replace(from, to)
+  const page = createEvidencePage(testBundle().bundle, 'check()').html
+  const choices = '"choices":{"analytics":true}'
+  const receipt = testReceipt()
+  const extra = /^extra (.*)$/m.exec(receipt)![1]!
+  const opening = Buffer.from(extra, 'base64').toString()
+  const files = [
+    file('a.json', doubled(choices, `"choices":{"analytics":false},${choices}`)),
+    file('b.json', doubled('{"analytics":true}', String.raw`{"analytics":false,"\u0061nalytics":true}`)),
+    file('c.json', doubled('{"format"', '{"records":[],"format"')),
+    file('d.html', page.replace(choices, `"choices":{"analytics":false},${choices}`)),
+    file(
+      'e.tlog-proof',
+      receipt.replace(
+        extra,
+        Buffer.from(opening.replace(choices, `"choices":{"analytics":false},${choices}`)).toString('base64'),
+      ),
+    ),
+  ]
+  for (const one of files) expect(await run(one, '--vkey', signer.vkey), one).toBe(1)
+  expect(printed).toEqual(Array(5).fill('false: an object in the file has the same name twice'))
+})
+
 test('what could not be checked is neither: no file, no key, a key one can’t read, no network', async () => {
   const receipt = file('a.tlog-proof', testReceipt())
   const refused: [string[], RegExp][] = [

@@ -11,6 +11,7 @@ import { verifyGrowth, verifyLog } from '../verify/log.js'
 import { bundleInPage, isEvidencePage } from '../verify/page/document.js'
 import { openWitnessed, parseWitnessPolicy, type WitnessPolicy } from '../verify/policy.js'
 import { verifyProofFile } from '../verify/proof.js'
+import { parseUniqueJson } from '../verify/unique-keys.js'
 import { isUrl, openLogSource, realWeb, type Web } from './log-source.js'
 import { showProgress } from './progress.js'
 
@@ -99,15 +100,22 @@ function checkFile(bytes: Uint8Array, { vkey, policy }: Trust): string[] {
   const json = isPage ? bundleInPage(text) : text
   let bundle: unknown
   try {
-    bundle = JSON.parse(json)
-  } catch {
+    bundle = parseUniqueJson(json)
+  } catch (error) {
+    if (error instanceof VerificationError) throw error
+    // No JSON.
     throw new VerificationError('the file is neither an evidence bundle, nor a page with one, nor a receipt')
   }
-  const { size, origin, subject, records, erased, policies, notices } = verifyBundle(bundle, vkey, policy)
+  const { size, origin, subject, records, linked, unlinked, erased, policies, notices } = verifyBundle(
+    bundle,
+    vkey,
+    policy,
+  )
   return [
-    `true: ${records.length} records of ${subject} are in ${origin} of ${size} entries, with ${policies} policies and ${notices} notices`,
+    `true: ${linked} records of ${subject} are in ${origin} of ${size} entries, with ${policies} policies and ${notices} notices`,
+    ...(unlinked > 0 ? [`${unlinked} more whose person is not proved`] : []),
     ...(erased > 0 ? [`${erased} records have a part that was erased, as a tombstone proves`] : []),
-    ...records.map(row),
+    ...records.map((record) => `${row(record)}${record.isLinked ? '' : '  person not proved'}`),
     'The times of recording, and the time this file says it was made, are the operator’s word. That nothing is left out is not proved.',
     ...(isPage ? ['This is what the evidence in the page says. What else the page shows was not checked.'] : []),
   ]
@@ -121,7 +129,7 @@ function decode(bytes: Uint8Array): string {
   }
 }
 
-function row({ index, recordedAt, action, choices, policyVersion }: VerifiedRecord): string {
+function row({ index, recordedAt, action, choices, policyVersion }: Omit<VerifiedRecord, 'isLinked'>): string {
   const said = Object.entries(choices).map(([category, granted]) => `${category} ${granted ? 'granted' : 'denied'}`)
   return [String(index).padStart(8), recordedAt, action.padEnd(10), policyVersion, said.join(', ')].join('  ')
 }

@@ -13,7 +13,7 @@ function refused(bundle: unknown, words: string | RegExp): void {
 
 test('a true bundle verifies, and says what it proves', () => {
   const { bundle, size } = testBundle()
-  const record = { choices: { analytics: true }, policyVersion: '2026-04' }
+  const record = { isLinked: true, choices: { analytics: true }, policyVersion: '2026-04' }
   expect(verifyBundle(bundle, signer.vkey)).toEqual({
     size,
     origin,
@@ -35,16 +35,47 @@ test('a true bundle verifies, and says what it proves', () => {
         decidedAt: '2026-05-02T10:00:00.000Z',
       },
     ],
+    linked: 2,
+    unlinked: 0,
     erased: 0,
     policies: 1,
     notices: 1,
   })
 })
 
-test('records come out in the order of the log, however the bundle lists them', () => {
-  const { bundle } = testBundle()
-  bundle.records.reverse()
-  expect(verifyBundle(bundle, signer.vkey).records.map(({ index }) => index)).toEqual([2, 4])
+test('nothing but a consent id is a subject, and at least one record proves to be of it', () => {
+  for (const words of ['nobody at all', '', `${subject} `, `${subject}\n`, subject.slice(1)]) {
+    const { bundle } = testBundle()
+    refused({ ...bundle, subject: words }, 'bundle: subject is not 43 characters of base64url')
+  }
+  const empty = testBundle().bundle
+  refused(
+    { ...empty, records: [], policies: [], notices: [] },
+    'no record in the bundle is proved to be of its subject',
+  )
+})
+
+test('records that are not linked are counted apart, and alone prove nothing of anybody', () => {
+  const { bundle } = testBundle({ tombstone: { grade: 'unlink', index: 2 } })
+  Object.assign(bundle.records[0], { identity: null, secrets: { ...bundle.records[0].secrets, identity: null } })
+  expect(verifyBundle(bundle, signer.vkey)).toMatchObject({
+    ...{ linked: 1, unlinked: 1 },
+    records: [{ isLinked: false }, { isLinked: true }],
+  })
+  // Theirs it could be, and so could it be anybody's whom the bundle's maker names.
+  bundle.records.pop()
+  for (const named of [subject, hash32])
+    refused({ ...bundle, subject: named }, 'no record in the bundle is proved to be of its subject')
+})
+
+test('a bundle was made at a time that there is, and not before what it holds was recorded', () => {
+  const made = (asOf: string) => ({ ...testBundle().bundle, asOf })
+  for (const asOf of ['2026-05-02T10:00:00Z', '2026-05-02T10:00:00.000Z', '2027-02-28T23:59:59.999999999Z'])
+    expect(verifyBundle(made(asOf), signer.vkey).linked).toBe(2)
+  refused(made('2026-05-02T09:59:59.999Z'), 'bundle: asOf is before record 4 was recorded')
+  refused(made('1970-01-01T00:00:00Z'), 'asOf is before')
+  for (const asOf of ['2027-02-30T00:00:00Z', '2027-02-29T00:00:00Z', '2027-13-01T00:00:00Z', '2027-01-01T24:00:00Z'])
+    refused(made(asOf), 'bundle: asOf is not a time in UTC')
 })
 
 const hash32 = 'A'.repeat(43)
@@ -114,18 +145,24 @@ test('an unlinked record still proves its evidence, and hides nothing more', () 
   refused(bundle, 'record 2: evidence is missing')
 })
 
-test('a tombstone for a record of an earlier log is taken as it is, and excuses nothing in this one', () => {
-  const earlier = { grade: 'erase', index: 2, log: 'dash.example/log/earlier' }
-  const { bundle } = testBundle({ tombstone: earlier })
-  expect(verifyBundle(bundle, signer.vkey)).toMatchObject({ erased: 0, records: [{ index: 2 }, { index: 4 }] })
-  Object.assign(bundle.records[0], { evidence: null, identity: null, secrets: { evidence: null, identity: null } })
-  refused(bundle, 'record 2: evidence is missing, and no tombstone says why')
-  // The old log may have been longer than this one is.
-  verifyBundle(testBundle({ tombstone: { ...earlier, index: 7000 } }).bundle, signer.vkey)
-  refused(testBundle({ tombstone: { ...earlier, log: origin } }).bundle, 'tombstone 5 names its own log')
-  for (const log of [null, 7, {}]) {
-    refused(testBundle({ tombstone: { ...earlier, log } }).bundle, 'tombstone 5: log is not text')
-  }
+test('a tombstone about a record of another log, or about one that is not in the bundle, has no place in it', () => {
+  for (const log of ['dash.example/log/earlier', origin, null, 7, {}])
+    refused(
+      testBundle({ tombstone: { grade: 'erase', index: 2, log } }).bundle,
+      'tombstone 5 is about a record of another log',
+    )
+  refused(
+    testBundle({ tombstone: { grade: 'erase', index: 3 } }).bundle,
+    'a tombstone is about entry 3, which is no record in the bundle',
+  )
+})
+
+test('a document that was published, and that no record in the bundle cites, is refused', () => {
+  const { bundle, uncited } = testBundle({ hasUncited: true })
+  const { policy, notice } = uncited!
+  expect(verifyBundle(bundle, signer.vkey).policies).toBe(1)
+  refused({ ...bundle, policies: [...bundle.policies, policy] }, 'policy 2026-09 is cited by no record in the bundle')
+  refused({ ...bundle, notices: [...bundle.notices, notice] }, 'notice in de is cited by no record in the bundle')
 })
 
 test('a tombstone that is forged, of another record or of no known grade excuses nothing', () => {

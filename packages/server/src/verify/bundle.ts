@@ -23,6 +23,8 @@ import {
 } from './shape.js'
 
 export { VerificationError } from '../merkle/verification-error.js'
+/** What a bundle that came as text is parsed with: two fields of one name would be read as the one or the other. */
+export { parseUniqueJson } from './unique-keys.js'
 
 /** What a bundle proves. */
 export interface Verified {
@@ -30,8 +32,12 @@ export interface Verified {
   readonly size: number
   readonly origin: string
   readonly subject: string
-  /** The consents whose evidence is still there, in the order of the log. */
+  /** The consents whose evidence is still there, in the order of the log: of the subject, but for those that aren't linked. */
   readonly records: readonly VerifiedRecord[]
+  /** Records that are proved to be of the subject. */
+  readonly linked: number
+  /** Records whose identity was erased: nothing proves whose they are. */
+  readonly unlinked: number
   /** Records with a part that a proven tombstone says was erased. */
   readonly erased: number
   readonly policies: number
@@ -40,6 +46,8 @@ export interface Verified {
 
 export interface VerifiedRecord {
   readonly index: number
+  /** Whether it is proved to be of the bundle's subject. */
+  readonly isLinked: boolean
   /** The operator's word, which no proof can better. */
   readonly recordedAt: string
   readonly decidedAt: string
@@ -78,6 +86,13 @@ const parseTombstone = (value: unknown, where: string) =>
     proof: parseProof,
   })
 
+/** Text of another form names nobody, and would be printed as if it did. */
+const parseSubject: Parse<string> = (value, where) => {
+  const subject = parseText(value, where)
+  if (!/^[\w-]{43}$/.test(subject)) throw new VerificationError(`${where} is not 43 characters of base64url`)
+  return subject
+}
+
 const listOf =
   <T>(parse: Parse<T>): Parse<T[]> =>
   (value, where) =>
@@ -95,7 +110,7 @@ const parseBundle = (value: unknown) =>
   parseObject({ notProved: NOT_PROVED, ...parseRecord(value, 'bundle') }, 'bundle', {
     format: parseText,
     vkey: parseText,
-    subject: parseText,
+    subject: parseSubject,
     asOf: parseTime,
     notProved: parseLimits,
     checkpoint: parseText,
@@ -121,12 +136,10 @@ export function verifyBundle(input: unknown, vkey: string, policy: WitnessPolicy
   const policies = bundle.policies.map((policy) => verifyPolicy(policy, head))
   const notices = bundle.notices.map((notice) => verifyNotice(notice, head))
   const erasures = verifyTombstones(bundle, head)
-  const seen = new Set<number>()
+  const cited = new Set<object>()
   const records: VerifiedRecord[] = []
   for (const record of bundle.records) {
     const where = `record ${record.index}`
-    if (seen.has(record.index)) throw new VerificationError(`${where} is there twice`)
-    seen.add(record.index)
     const { leaf, evidence, identity } = openRecord(record, where)
     requireLogged(leaf, record.index, record.proof, head, where)
     // Without this, leaving a part out would look the same as having had to erase it.
@@ -137,18 +150,59 @@ export function verifyBundle(input: unknown, vkey: string, policy: WitnessPolicy
     if (identity && identity.subject !== bundle.subject)
       throw new VerificationError(`${where} is about another subject`)
     if (!evidence) continue
-    requirePublished(policies, evidence.policy, record.index, `${where}: policy ${evidence.policy.version}`)
-    requirePublished(notices, evidence.notice, record.index, `${where}: notice in ${evidence.notice.language}`)
-    records.push(toVerified(record.index, evidence))
+    for (const document of [
+      ...publishedBefore(policies, evidence.policy, record.index, `${where}: policy ${evidence.policy.version}`),
+      ...publishedBefore(notices, evidence.notice, record.index, `${where}: notice in ${evidence.notice.language}`),
+    ])
+      cited.add(document)
+    records.push(toVerified(record.index, evidence, identity !== null))
   }
+  const linked = bundle.records.filter(({ identity }) => identity).length
+  if (linked === 0) throw new VerificationError('no record in the bundle is proved to be of its subject')
+  requireNothingElse(bundle, [...policies, ...notices], cited, erasures)
+  requireOrder(bundle)
+  // Nothing signs it, but it can't have been before what it holds.
+  const early = records.find(({ recordedAt }) => Date.parse(recordedAt) > Date.parse(bundle.asOf))
+  if (early) throw new VerificationError(`bundle: asOf is before record ${early.index} was recorded`)
   return {
     size: head.size,
     origin: head.origin,
     subject: bundle.subject,
-    records: records.sort((a, b) => a.index - b.index),
+    records,
+    linked,
+    unlinked: bundle.records.length - linked,
     erased: bundle.records.filter(({ evidence, identity }) => !evidence || !identity).length,
     policies: policies.length,
     notices: notices.length,
+  }
+}
+
+/** What no record needs is true of the log, and yet shown as if it belonged to this person. */
+function requireNothingElse(
+  { records }: Bundle,
+  documents: readonly { readonly index: number; readonly where: string }[],
+  cited: ReadonlySet<object>,
+  erasures: ReadonlyMap<number, unknown>,
+): void {
+  const uncited = documents.find((document) => !cited.has(document))
+  if (uncited) throw new VerificationError(`${uncited.where} is cited by no record in the bundle`)
+  const own = new Set(records.map(({ index }) => index))
+  const foreign = [...erasures.keys()].find((index) => !own.has(index))
+  if (foreign !== undefined)
+    throw new VerificationError(`a tombstone is about entry ${foreign}, which is no record in the bundle`)
+}
+
+/** Each entry once, and as the log has them: a reader takes what stands last for what was said last. */
+function requireOrder({ records, policies, notices, tombstones }: Bundle): void {
+  const seen = new Set<number>()
+  for (const [name, list] of Object.entries({ records, policies, notices, tombstones })) {
+    let last = -1
+    for (const { index } of list) {
+      if (seen.has(index)) throw new VerificationError(`entry ${index} is in the bundle twice`)
+      seen.add(index)
+      if (index < last) throw new VerificationError(`${name} are not in the order of the log`)
+      last = index
+    }
   }
 }
 
@@ -158,7 +212,7 @@ function verifyPolicy(policy: Bundle['policies'][number], head: Checkpoint) {
   requireHash(document, hash, where)
   if (document.version !== version) throw new VerificationError(`${where} is of another version`)
   requireLogged(leafHash(entryOf({ type: 'policy', v: 1, hash, version }, where)), index, proof, head, where)
-  return { index, hash, version }
+  return { where, index, cited: { version, hash } }
 }
 
 function verifyNotice(notice: Bundle['notices'][number], head: Checkpoint) {
@@ -171,13 +225,10 @@ function verifyNotice(notice: Bundle['notices'][number], head: Checkpoint) {
   if (document.language !== language) throw new VerificationError(`${where} is in another language`)
   const { version } = parseFields(document.policy, `${where}: policy`, { version: parseText, hash: parseText })
   requireLogged(leafHash(entryOf({ type: 'notice', v: 1, hash, language, version }, where)), index, proof, head, where)
-  return { index, hash, language }
+  return { where, index, cited: { hash, language } }
 }
 
-/**
- * By the index of a record, the gravest grade of erasure that is proven for it. A tombstone may stand for a record of an
- * earlier log, which it names: it excuses nothing that is missing of this one.
- */
+/** By the index of a record, the gravest grade of erasure that is proven for it. */
 function verifyTombstones(bundle: Bundle, head: Checkpoint): Map<number, 'unlink' | 'erase'> {
   const grades = new Map<number, 'unlink' | 'erase'>()
   for (const { index, entry, body, secret, proof } of bundle.tombstones) {
@@ -190,11 +241,8 @@ function verifyTombstones(bundle: Bundle, head: Checkpoint): Map<number, 'unlink
     const erased = parseFields(body, `${where}: body`, { index: parseIndex, grade: parseText })
     if (erased.grade !== 'unlink' && erased.grade !== 'erase')
       throw new VerificationError(`${where} has no known grade`)
-    if (Object.hasOwn(body, 'log')) {
-      if (parseText(body.log, `${where}: log`) === head.origin)
-        throw new VerificationError(`${where} names its own log`)
-      continue
-    }
+    // All records of a bundle are of one log, so that this one is about none of them.
+    if (Object.hasOwn(body, 'log')) throw new VerificationError(`${where} is about a record of another log`)
     if (erased.index >= index) throw new VerificationError(`${where} erases what was not there yet`)
     if (grades.get(erased.index) !== 'erase') grades.set(erased.index, erased.grade)
   }
@@ -216,19 +264,27 @@ function requireHash(document: object, hash: string, where: string): void {
   }
 }
 
-/** A consent to words that were not published yet would be no consent to them. */
-function requirePublished<T extends object>(
-  published: readonly (T & { readonly index: number })[],
-  cited: T,
+interface Published<T> {
+  readonly where: string
+  readonly index: number
+  /** As records cite it. */
+  readonly cited: T
+}
+
+/** What a record cites. A consent to words that were not published yet would be no consent to them. */
+function publishedBefore<T extends object>(
+  published: readonly Published<T>[],
+  named: T,
   before: number,
   where: string,
-): void {
-  const same = published.filter((document) =>
-    Object.entries(cited).every(([name, value]) => document[name as keyof T] === value),
+): Published<T>[] {
+  const same = published.filter(({ cited }) =>
+    Object.entries(named).every(([name, value]) => cited[name as keyof T] === value),
   )
   if (same.length === 0) throw new VerificationError(`${where} is cited, but not in the bundle`)
   if (!same.some(({ index }) => index < before))
     throw new VerificationError(`${where} was logged after the consent to it`)
+  return same
 }
 
 function entryOf(entry: Parameters<typeof encodeEntry>[0], where: string): Uint8Array {
@@ -240,6 +296,10 @@ function entryOf(entry: Parameters<typeof encodeEntry>[0], where: string): Uint8
   }
 }
 
-function toVerified(index: number, { recordedAt, decidedAt, action, choices, policy }: EvidencePart): VerifiedRecord {
-  return { index, recordedAt, decidedAt, action, choices, policyVersion: policy.version }
+function toVerified(
+  index: number,
+  { recordedAt, decidedAt, action, choices, policy }: EvidencePart,
+  isLinked: boolean,
+): VerifiedRecord {
+  return { index, isLinked, recordedAt, decidedAt, action, choices, policyVersion: policy.version }
 }

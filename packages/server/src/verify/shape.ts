@@ -43,12 +43,13 @@ export const parseText: Parse<string> = (value, where) => {
   return value
 }
 
-/** ISO 8601 UTC. */
+/** ISO 8601 UTC, of a day that there is. */
 export const parseTime: Parse<string> = (value, where) => {
   const text = parseText(value, where)
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text) || Number.isNaN(Date.parse(text))) {
+  const instant = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/.test(text) ? Date.parse(text) : Number.NaN
+  // Some engines take 30 February for 2 March, others for nothing.
+  if (Number.isNaN(instant) || new Date(instant).toISOString().slice(0, 19) !== text.slice(0, 19))
     throw refused(where, 'a time in UTC')
-  }
   return text
 }
 

@@ -76,13 +76,25 @@ const spoilt: Row[] = [
   ],
   ['a record is at another index', (b) => (b.records[0].index = 3), 'record 3: entry is not at index 3'],
   ['a record is past the log', (b) => (b.records[0].index = 6), 'index 6 is not in a log of size 6'],
-  ['a record is there twice', (b) => (b.records[1] = b.records[0]), 'record 2 is there twice'],
+  ['a record is there twice', (b) => (b.records[1] = b.records[0]), 'entry 2 is in the bundle twice'],
+  ['the policy is there twice', (b) => b.policies.push(b.policies[0]), 'entry 0 is in the bundle twice'],
+  ['the notice is there twice', (b) => b.notices.push(b.notices[0]), 'entry 1 is in the bundle twice'],
+  ['the records change places', (b) => b.records.reverse(), 'records are not in the order of the log'],
+  [
+    'all that is of the person is left out',
+    (b) => Object.assign(b, { records: [], policies: [], notices: [] }),
+    'no record in the bundle is proved to be of its subject',
+  ],
+  ['all records are left out but not what they cite', (b) => (b.records = []), 'no record in the bundle is proved'],
+  ['it is about somebody by another sort of name', (b) => (b.subject = 'Ann Example'), 'is not 43 characters'],
+  ['it was made before its records', (b) => (b.asOf = '2026-04-02T10:00:00.000Z'), 'asOf is before record 4'],
+  ['it was made on a day that there is not', (b) => (b.asOf = '2027-02-30T00:00:00Z'), 'is not a time in UTC'],
   ['a proof has a hash less', (b) => b.records[0].proof.pop(), 'record 2: inclusion proof of index 2 is too short'],
   ['a proof has a hash more', (b) => b.records[0].proof.push(b.records[0].proof[0]), 'is too long'],
   ['a proof is of another record', (b) => (b.records[0].proof = b.records[1].proof), /record 2: /],
   ['a hash in a proof is short', (b) => (b.records[0].proof[0] = 'AAAA'), 'is not 32 bytes'],
   ['a hash in a proof is not base64', (b) => (b.records[0].proof[0] = '!'), 'is not base64'],
-  ['the subject is another', (b) => (b.subject = 'ben'), 'record 2 is about another subject'],
+  ['the subject is another', (b) => (b.subject = hash32), 'record 2 is about another subject'],
   [
     'the checkpoint is signed by another key of the same name',
     (b) => (b.checkpoint = other.sign(b.checkpoint.slice(0, b.checkpoint.indexOf('\n\n') + 1))),
@@ -212,8 +224,8 @@ const spoilt: Row[] = [
   [
     'bundle and records are given to another subject',
     (b) => {
-      b.subject = 'ben'
-      for (const { identity } of b.records) identity.subject = 'ben'
+      b.subject = hash32
+      for (const { identity } of b.records) identity.subject = hash32
     },
     'record 2: identity is not what',
   ],
@@ -326,6 +338,12 @@ const spoilt: Row[] = [
 /** The same for a bundle with a tombstone, which excuses that its first record is gone. */
 const spoiltErasures: Row[] = [
   ['the tombstone is left out', (b) => (b.tombstones = []), 'record 2: evidence is missing, and no tombstone says why'],
+  ['the tombstone is there twice', (b) => b.tombstones.push(b.tombstones[0]), 'entry 5 is in the bundle twice'],
+  [
+    'the record that the tombstone is about is left out',
+    (b) => b.records.shift(),
+    'a tombstone is about entry 2, which is no record in the bundle',
+  ],
   ['the tombstone names another record', (b) => (b.tombstones[0].body.index = 4), 'tombstone 5: body is not what'],
   [
     'the tombstone is of another grade',

@@ -29,6 +29,10 @@ const words = {
 }
 export const notice = { ...words, hash: hashOf(words) }
 
+/** Published in the same log, and never cited by these consents. */
+const otherPolicy = { ...policy, version: '2026-09', controller: { name: 'Another Company Ltd' } }
+const otherWords = { ...words, language: 'de', text: 'Dürfen wir zählen?' }
+
 const policyEntry: Entry = { type: 'policy', v: 1, hash: policyHash, version: '2026-04' }
 const noticeEntry: Entry = { type: 'notice', v: 1, hash: notice.hash, language: 'en', version: '2026-04' }
 
@@ -37,6 +41,7 @@ export interface Wish {
   readonly subject?: string
   /** Where in the log the policy and the notice stand: before the consents, unless a test wants otherwise. */
   readonly documentsLast?: boolean
+  readonly hasUncited?: boolean
   readonly tombstone?: { grade: string; index: number; log?: unknown }
 }
 
@@ -51,7 +56,15 @@ export function testBundle(wish: Wish = {}) {
   const tombstone: Entry = { type: 'tombstone', v: 1, body: commit('body', bodySecret, body) }
   const documents = [policyEntry, noticeEntry]
   const middle = [consents[0]!.entry, other.entry, consents[1]!.entry]
-  const entries = wish.documentsLast ? [...middle, ...documents, tombstone] : [...documents, ...middle, tombstone]
+  const otherHashes = { policy: hashOf(otherPolicy), notice: hashOf(otherWords) }
+  const otherEntries: Record<'policy' | 'notice', Entry> = {
+    policy: { type: 'policy', v: 1, hash: otherHashes.policy, version: '2026-09' },
+    notice: { type: 'notice', v: 1, hash: otherHashes.notice, language: 'de', version: '2026-04' },
+  }
+  const entries = [
+    ...(wish.documentsLast ? [...middle, ...documents, tombstone] : [...documents, ...middle, tombstone]),
+    ...(wish.hasUncited ? Object.values(otherEntries) : []),
+  ]
   const encoded = entries.map(encodeEntry)
   const read = readerOf(encoded.map(leafHash))
   const size = encoded.length
@@ -78,8 +91,15 @@ export function testBundle(wish: Wish = {}) {
       ? [{ ...place(tombstone), entry: textOf(encodeEntry(tombstone)), body, secret: encodeBase64url(bodySecret) }]
       : [],
   }
+  const uncited = wish.hasUncited && {
+    policy: { version: '2026-09', hash: otherHashes.policy, document: otherPolicy, ...place(otherEntries.policy) },
+    notice: {
+      ...{ hash: otherHashes.notice, language: 'de', ...place(otherEntries.notice) },
+      document: { ...otherWords, hash: otherHashes.notice },
+    },
+  }
   // As it arrives: text that was parsed, which a test may then change as it likes.
-  return { bundle: JSON.parse(JSON.stringify(bundle)), size, read, checkpoint }
+  return { bundle: JSON.parse(JSON.stringify(bundle)), size, read, checkpoint, uncited: uncited || null }
 }
 
 /** The receipt of the bundle's first record. */
