@@ -1,4 +1,5 @@
 /** The evidence page, as a lawyer gets it: a file, opened without a network, which checks itself and says by whose key. */
+import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -70,6 +71,23 @@ test('the page checks itself from a file with the network cut, and is true only 
   await office.close()
 })
 
+/** What somebody puts into a page beside its evidence and its script, which they leave as they are. */
+const FORGED: [name: string, from: string | RegExp, to: string][] = [
+  ['above', '</h1>', '</h1><p>Checked by the data protection authority.</p>'],
+  ['below', '</main>', '</main><table><tr><td>marketing: <strong>granted</strong></td></tr></table>'],
+  ['hidden', '<main id="evidence">', '<main hidden id="evidence"></main><main>analytics: granted</main><main hidden>'],
+  ['unseen', '<main id="evidence">', '<p>analytics: granted</p><main id="evidence" hidden>'],
+  [
+    'last',
+    /<\/body>\s*<\/html>\s*$/,
+    '<section><h2>What was recorded later</h2><p>marketing: granted</p></section></body></html>',
+  ],
+  ['behind', /$/, 'marketing: granted'],
+  ['titled', '<title>', '<title>Approved. '],
+  ['loose', 'http-equiv="Content-Security-Policy"', 'name="no-policy"'],
+  ['field', 'placeholder="name+0123abcd+…"', 'placeholder="checked already"'],
+]
+
 test('a copy that was changed says what is false, in its evidence or in what it shows', async ({
   page,
   demo,
@@ -85,7 +103,17 @@ test('a copy that was changed says what is false, in its evidence or in what it 
     ],
     ['time', html.replace(/("recordedAt":")\d{4}/, '$12020'), 'evidence is not what the ledger committed to'],
     ['shown', html.replace('<strong>granted</strong>', '<strong>denied</strong>'), 'what this page shows is not what'],
-    ['asOf', html.replace(/("asOf":")\d{4}/, '$12020'), 'what this page shows is not what its evidence says'],
+    ['asOf', html.replace(/("asOf":")\d{4}/, '$12999'), 'what this page shows is not what its evidence says'],
+    ['early', html.replace(/("asOf":")\d{4}/, '$12020'), 'asOf is before record'],
+    [
+      'twofold',
+      html.replace('"choices":{', '"choices":{"analytics":false},"choices":{'),
+      'an object in the file has the same name twice',
+    ],
+    ...FORGED.map(
+      ([name, from, to]) =>
+        [name, html.replace(from, to), 'what this page shows is not what'] as [string, string, string],
+    ),
     ['silent', html.replace(/"notProved":\[[^\]]*\]/, '"notProved":[]'), 'is not what every bundle says'],
   ]
   for (const [name, text, words] of changed) {
@@ -96,6 +124,73 @@ test('a copy that was changed says what is false, in its evidence or in what it 
     await opened.getByLabel('The key that you know to be theirs').fill(demo.vkey)
     await expect(result, name).toHaveClass('bad')
     expect(complaints, name).toEqual([])
+    await opened.close()
+  }
+  await office.close()
+})
+
+/** The page as somebody makes it who has a key of the same name, and vouches for it with that. */
+function signedAnew(html: string): { html: string; vkey: string } {
+  const bundle = JSON.parse(/ id="bundle">(.*?)<\/script>/s.exec(html)![1]!)
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519')
+  const key = Buffer.from(publicKey.export({ format: 'jwk' }).x!, 'base64url')
+  // Base64 may have a plus of its own.
+  const [name = '', , ...known] = bundle.vkey.split('+')
+  const typed = Buffer.concat([Buffer.of(1), key])
+  const id = createHash('sha256').update(`${name}\n`).update(typed).digest().subarray(0, 4)
+  const vkey = `${name}+${id.toString('hex')}+${typed.toString('base64')}`
+  const text = bundle.checkpoint.slice(0, bundle.checkpoint.indexOf('\n\n') + 1)
+  const signature = Buffer.concat([id, sign(null, Buffer.from(text), privateKey)]).toString('base64')
+  const fingerprint = (of: Uint8Array) => createHash('sha256').update(of).digest('hex').match(/.{8}/g)!.join(' ')
+  const inJson = (note: string) => JSON.stringify(note).slice(1, -1)
+  const anew: [from: string, to: string][] = [
+    [bundle.vkey, vkey],
+    [fingerprint(Buffer.from(known.join('+'), 'base64').subarray(1)), fingerprint(key)],
+    [inJson(bundle.checkpoint), inJson(`${text}\n— ${name} ${signature}\n`)],
+  ]
+  return { html: anew.reduce((page, [from, to]) => page.replaceAll(from, () => to), html), vkey }
+}
+
+test('a page is true of nobody’s key until the reader has typed one, whatever its maker had typed before', async ({
+  page,
+  demo,
+  browser,
+}, testInfo) => {
+  const { html, vkey } = signedAnew((await evidencePage(page, demo)).html)
+  const office = await browser.newContext()
+  const honest = await openFile(office, testInfo.outputPath('anew.html'), html)
+  await expect(honest.result).toContainText('True if this is their key')
+  await honest.opened.getByLabel('The key that you know to be theirs').fill(demo.vkey)
+  await expect(honest.result).toHaveClass('bad')
+  await honest.opened.close()
+  for (const [name, attributes] of [
+    ['filled', `value="${vkey}"`],
+    ['filled-hidden', `type="hidden" value="${vkey}"`],
+  ]) {
+    const filled = html.replace('<input id="expected"', `<input id="expected" ${attributes}`)
+    const { opened, result } = await openFile(office, testInfo.outputPath(`${name}.html`), filled)
+    await expect(result, name).toHaveClass('bad')
+    await opened.close()
+  }
+  await office.close()
+})
+
+test('what markup shows in the place of the evidence, and keeps out of the page’s own text, is gone', async ({
+  page,
+  demo,
+  browser,
+}, testInfo) => {
+  const { html } = await evidencePage(page, demo)
+  const office = await browser.newContext()
+  for (const mode of ['open', 'closed']) {
+    const shadow = `<template shadowrootmode="${mode}"><p>marketing: granted</p></template>`
+    const forged = html.replace('<main id="evidence">', (main) => main + shadow)
+    const { opened, result } = await openFile(office, testInfo.outputPath(`${mode}.html`), forged)
+    await opened.getByLabel('The key that you know to be theirs').fill(demo.vkey)
+    await expect(result).toHaveClass('good')
+    await expect(opened.getByText('marketing: granted')).toHaveCount(0)
+    await expect(opened.getByRole('table')).toBeVisible()
+    await expect(opened.getByRole('heading', { name: 'What this does not prove' })).toBeVisible()
     await opened.close()
   }
   await office.close()

@@ -1,9 +1,11 @@
 /** Evidence over HTTP: JSON for programs, a page for people, the same bundle in both. */
 import { describe, expect, test } from 'vitest'
-import { SITE, testWorld } from '../../testing.js'
+import { subjectOf } from '../../consent/record.js'
+import { createMemoryStorage } from '../../storage/memory.js'
+import { SITE, testPolicy, testWorld } from '../../testing.js'
 import { verifyBundle } from '../../verify/bundle.js'
 import { NOT_PROVED } from '../../verify/limits.js'
-import { bundleInPage } from '../../verify/page/document.js'
+import { bundleInPage, createEvidencePage } from '../../verify/page/document.js'
 
 type World = Awaited<ReturnType<typeof testWorld>>
 
@@ -43,6 +45,31 @@ describe('evidence is', () => {
       /^default-src 'none'; script-src 'sha256-.*sandbox allow-scripts$/,
     )
     expect((await evidence(world, subject)).headers.get('cache-control')).toBe('no-store')
+  })
+
+  test('of the records and what they cite alone, in the order of the log, and made no earlier than they were', async () => {
+    const storage = createMemoryStorage()
+    const controller = { ...testPolicy().controller, name: 'Another Company Ltd' }
+    const older = await testWorld({ storage, policy: testPolicy({ version: '2025-01', controller }) })
+    const early = older.submission()
+    await older.post(early)
+    await older.avow.close()
+    const world = await testWorld({ storage })
+    world.clock.now += 60_000
+    const { secret } = early
+    await world.post(world.submission({ secret }))
+    await world.post(world.submission({ secret, action: 'withdraw', choices: { analytics: false } }))
+    const { subject } = await world.consent()
+    // A clock that was set back: what is recorded is never earlier than what was before.
+    world.clock.now -= 30_000
+    const about = async (whose: string) => (await evidence(world, whose)).json()
+    const [theirs, other] = [await about(subjectOf(SITE, secret)), await about(subject)]
+    const indexes = theirs.records.map(({ index }: { index: number }) => index)
+    expect(indexes).toEqual([...indexes].sort((a, b) => a - b))
+    expect(verifyBundle(theirs, world.avow.vkey(SITE))).toMatchObject({ linked: 3, policies: 2, notices: 2 })
+    expect(verifyBundle(other, world.avow.vkey(SITE))).toMatchObject({ linked: 1, policies: 1, notices: 1 })
+    expect(other.asOf).toBe(other.records[0].evidence.recordedAt)
+    expect(createEvidencePage(theirs, '').html).not.toMatch(/Made by<.dt><dd>Another Company Ltd/)
   })
 
   test('refused in a form that there isn’t, by the name of the parameter', async () => {

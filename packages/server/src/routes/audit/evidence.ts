@@ -5,7 +5,7 @@ import { encodeBase64 } from '../../ledger/base64.js'
 import type { Ledger } from '../../ledger/ledger.js'
 import type { Door, KeyEnv } from '../../middleware/api-key.js'
 import { Refusal } from '../../problem.js'
-import type { DocumentRow } from '../../storage/storage.js'
+import { type DocumentRow, UnavailableError } from '../../storage/storage.js'
 import { NOT_PROVED } from '../../verify/limits.js'
 import { createEvidencePage } from '../../verify/page/document.js'
 import { problems, REFUSED, SECURITY, subjectParam } from '../openapi.js'
@@ -95,11 +95,13 @@ async function evidenceBundle(site: Site, ledger: Ledger, subject: string, now: 
   const records = await recordsIn(ledger, site, subject)
   if (records.length === 0)
     throw new Refusal('not-found', 'no record of this subject in this log', { field: 'subject' })
-  const cited = new Set(records.flatMap(({ evidence: { policy, notice } }) => [policy.hash, notice.hash]))
-  const documents = (await ledger.documents()).filter(({ hash }) => cited.has(hash))
-  const last = [...records, ...documents].reduce((highest, { index }) => Math.max(highest, index), 0)
-  const { size, checkpoint } = await provingHead(site, ledger, last + 1)
+  const { size, checkpoint } = await provingHead(site, ledger, records.at(-1)!.index + 1)
   const inLog = records.filter(({ index }) => index < size)
+  if (inLog.length === 0) throw new UnavailableError('what was recorded of this subject is not published yet')
+  // A verifier refuses what none of the records cites, and what is not in the order of the log.
+  const cited = new Set(inLog.flatMap(({ evidence: { policy, notice } }) => [policy.hash, notice.hash]))
+  const documents = (await ledger.documents()).filter(({ index, hash }) => index < size && cited.has(hash))
+  const latest = inLog.reduce((time, { evidence }) => Math.max(time, Date.parse(evidence.recordedAt)), now)
   const proofs = await ledger.prove(
     [...inLog, ...documents].map(({ index }) => index),
     size,
@@ -115,7 +117,8 @@ async function evidenceBundle(site: Site, ledger: Ledger, subject: string, now: 
     format: 'avow-evidence@v1' as const,
     vkey: ledger.vkey,
     subject,
-    asOf: new Date(now).toISOString(),
+    // Where the clock was set back since, no earlier than what is in it.
+    asOf: new Date(latest).toISOString(),
     notProved: NOT_PROVED,
     checkpoint,
     records: inLog.map((record) => ({

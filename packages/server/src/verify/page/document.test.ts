@@ -46,6 +46,50 @@ test('what was erased is told from what is there, and when', () => {
   expect(rows[2]).toContain('2026-06-01T00:00:00Zerase2request')
 })
 
+test('a time that nobody decided at, or that nobody believes, is not shown as if somebody had', () => {
+  const { bundle } = testBundle()
+  const [first, second] = bundle.records
+  Object.assign(first.evidence, { clock: 'implausible', decidedAt: '9999-12-31T23:59:59.000Z' })
+  Object.assign(second.evidence, {
+    clock: 'ok',
+    action: 'lapse',
+    layer: 'server',
+    decidedAt: '2026-05-01T00:00:00.000Z',
+  })
+  const decided = [...parse(pageOf(bundle).html).querySelectorAll('tbody tr')].map(
+    (row) => row.children[2]!.textContent,
+  )
+  expect(decided).toEqual([
+    '9999-12-31T23:59:59.000Z (implausible: the time of recording counts)',
+    'by nobody: nothing known of the person since 2026-05-01T00:00:00.000Z',
+  ])
+})
+
+test('a record whose person is not proved is told from those of the person', () => {
+  const { bundle } = testBundle({ tombstone: { grade: 'unlink', index: 2 } })
+  const person = (of: object) =>
+    parse(pageOf(of).html)
+      .querySelector('main')!
+      .textContent!.match(/person is not proved/g)
+  expect(person(bundle)).toBeNull()
+  Object.assign(bundle.records[0], { identity: null, secrets: { ...bundle.records[0].secrets, identity: null } })
+  expect(person(bundle)).toHaveLength(1)
+  const rows = [...parse(pageOf(bundle).html).querySelectorAll('tbody tr')].map((row) => row.lastChild!.textContent)
+  expect(rows.slice(0, 2)).toEqual(['unlinked: person not proved', 'id of withdraw'])
+})
+
+test('it is made by who answers for what was recorded last', () => {
+  const { bundle } = testBundle()
+  const [policy] = bundle.policies
+  const of = (name: string, hash: string) => ({
+    ...policy,
+    hash,
+    document: { ...policy.document, controller: { name } },
+  })
+  bundle.policies = [of('Another Company Ltd', 'older'), of('Example Ltd', policy.hash), of('Third Ltd', 'newer')]
+  expect(pageOf(bundle).html).toContain('<dt>Made by</dt><dd>Example Ltd</dd>')
+})
+
 const HOSTILE = [
   '</script><script>steal()</script>',
   '<!--<script>',
@@ -115,6 +159,14 @@ test('its policy allows its own script and style, by their hashes, and nothing e
   expect(document.querySelector('meta[http-equiv="Content-Security-Policy"]')!.getAttribute('content')).toBe(csp)
   // Before anything that it is to hold back.
   expect(html.indexOf('http-equiv')).toBeLessThan(html.indexOf('<style'))
+})
+
+test('what its script knows of how a page is made is not taken for evidence', () => {
+  const { bundle } = testBundle()
+  const { html } = pageOf(bundle, `make('<script type="application/json" id="bundle">{}</script>')`)
+  expect(JSON.parse(bundleInPage(html))).toEqual(bundle)
+  const inline = [...parse(html).querySelectorAll('script')].at(-1)!.textContent!
+  expect(pageOf(bundle, inline).html).toBe(html)
 })
 
 test('a page with no evidence, or with two to choose from, is refused', () => {

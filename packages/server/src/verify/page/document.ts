@@ -15,8 +15,8 @@ const hashOf = (content: string): string => `'sha256-${encodeBase64(sha256(new T
 
 /** `script`: what the build makes of `script.ts`. */
 export function createEvidencePage(bundle: ShownBundle, script: string): { html: string; csp: string } {
-  // Nothing in a script may end it, or begin a comment that swallows its end.
-  const inline = script.replace(/<(?=\/script|!--)/gi, '\\x3c')
+  // Nothing in a script may end it, begin a comment that swallows its end, or look like the evidence. Done twice it is the same.
+  const inline = script.replace(/<(?=\/script|script |!--)/gi, '\\x3c')
   // Allows these two texts and nothing else: no request, no other script, no style of an attribute.
   const csp = `default-src 'none'; script-src ${hashOf(inline)}; style-src ${hashOf(STYLE)}; base-uri 'none'; form-action 'none'`
   const html = `<!doctype html>

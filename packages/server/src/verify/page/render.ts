@@ -50,7 +50,7 @@ export function renderEvidence(bundle: ShownBundle): string {
   const { text, signatures } = parseNote(bundle.checkpoint)
   const [origin = '', size = ''] = text.split('\n')
   const witnesses = [...new Set(signatures.map(({ name }) => name))].filter((name) => name !== origin)
-  const [controller] = bundle.policies.map(({ document }) => document.controller as Json | undefined)
+  const controller = controllerOf(bundle)
   return [
     facts([
       ['About', code(bundle.subject)],
@@ -69,6 +69,19 @@ export function renderEvidence(bundle: ShownBundle): string {
   ].join('\n')
 }
 
+/** Who answers for what was recorded last: an older policy may be of somebody else. */
+function controllerOf({ records, policies }: ShownBundle): Json | undefined {
+  const evidence = records.map((record) => record.evidence as Json | null).findLast((part) => part !== null)
+  const cited = evidence?.policy as Json | undefined
+  return policies.find(({ hash }) => hash === cited?.hash)?.document.controller as Json | undefined
+}
+
+/** What the browser said of when, and what is to be thought of it. */
+function renderDecided({ action, clock, decidedAt }: Json): string {
+  if (action === 'lapse') return `by nobody: nothing known of the person since ${text(decidedAt)}`
+  return `${text(decidedAt)}${clock === 'implausible' ? ' (implausible: the time of recording counts)' : ''}`
+}
+
 function renderRecords({ records, tombstones }: ShownBundle): string {
   const columns = [
     'Entry',
@@ -82,13 +95,13 @@ function renderRecords({ records, tombstones }: ShownBundle): string {
     'Record',
   ]
   const rows = records.map(({ index, evidence, identity }) => {
-    const { recordedAt, decidedAt, action, layer, choices, policy, notice, gpc } = (evidence ?? {}) as Json
+    const { recordedAt, action, layer, choices, policy, notice, gpc } = (evidence ?? {}) as Json
     const { id } = (identity ?? {}) as Json
-    if (!evidence) return row([text(index), ...Array(columns.length - 2).fill('erased'), 'erased'])
+    if (!evidence) return row([text(index), ...Array(columns.length - 1).fill('erased')])
     return row([
       text(index),
       text(recordedAt),
-      text(decidedAt),
+      renderDecided(evidence as Json),
       `${text(action)}${layer === undefined ? '' : `, ${text(layer)}`}`,
       Object.entries(choices as Record<string, boolean>)
         .map(([category, granted]) => `${text(category)}: <strong>${granted ? 'granted' : 'denied'}</strong>`)
@@ -96,7 +109,7 @@ function renderRecords({ records, tombstones }: ShownBundle): string {
       text((policy as Json).version),
       text((notice as Json).language),
       gpc === true ? 'opt-out signal on' : gpc === false ? 'off' : 'not known',
-      id === undefined ? 'unlinked' : code(String(id)),
+      id === undefined ? 'unlinked: person not proved' : code(String(id)),
     ])
   })
   const erasures = tombstones.map(({ index, body }) => {
@@ -109,8 +122,10 @@ function renderRecords({ records, tombstones }: ShownBundle): string {
       text(ground),
     ])
   })
+  const unlinked = records.filter(({ identity }) => !identity).length
   return (
     table('Records of this person, in the order of the log', columns, rows) +
+    (unlinked === 0 ? '' : `<p>Of ${unlinked} of these the person is not proved: what linked them was erased.</p>`) +
     (erasures.length === 0
       ? ''
       : table('What was erased', ['Entry', 'At', 'How far', 'Which entry', 'Ground'], erasures))

@@ -1,10 +1,13 @@
 /**
- * Runs in an evidence page alone, opened from wherever: checks the evidence that stands in the page, and that the page shows
- * what its evidence says. The key in the page is never trusted; who reads it may give the one they know.
+ * Runs in an evidence page alone, opened from wherever: checks the evidence that stands in the page, and that the page is the one
+ * that its evidence makes, from its first word to its last. The key in the page is never trusted; who reads it may give the one
+ * they know.
  */
 import { type Verified, verifyBundle } from '../bundle.js'
 import { fingerprintOf } from '../fingerprint.js'
-import { renderEvidence, type ShownBundle } from './render.js'
+import { parseUniqueJson } from '../unique-keys.js'
+import { createEvidencePage } from './document.js'
+import type { ShownBundle } from './render.js'
 
 const find = <E extends HTMLElement>(id: string): E => document.getElementById(id) as E
 
@@ -24,30 +27,55 @@ function show(kind: 'good' | 'bad' | '', headline: string, ...lines: readonly st
   result.replaceChildren(title, ...paragraphs)
 }
 
-/** Read once, before anything else in the browser, such as a translation, changes what is shown. */
-const shown = find('evidence').innerHTML
+const script = document.currentScript?.textContent ?? ''
+
+const readBundle = (): unknown => parseUniqueJson(find('bundle').textContent ?? '')
+
+/** A page as markup, without its verdict: one that was saved from a browser may have some. */
+function withoutVerdict({ documentElement }: Document): string {
+  const page = documentElement.cloneNode(true) as HTMLElement
+  const result = page.querySelector('#result')
+  result?.replaceChildren()
+  for (const name of ['class', 'data-result']) result?.removeAttribute(name)
+  return page.outerHTML
+}
+
+/**
+ * Whether the page is the one that its evidence makes. If so, that one is put in its place: markup may hide what it shows (in a
+ * shadow tree), and the field for the key may have been filled in.
+ */
+function renew(): boolean {
+  let made: Document
+  try {
+    made = new DOMParser().parseFromString(createEvidencePage(readBundle() as ShownBundle, script).html, 'text/html')
+  } catch {
+    // There is no evidence of that form, and whoever checks it will say so.
+    return false
+  }
+  if (withoutVerdict(made) !== withoutVerdict(document)) return false
+  document.body.replaceWith(made.body)
+  return true
+}
+
+/** Once the whole page is there, and before anything else in the browser, such as a translation, changes it. */
+let isOwn = false
 
 /** Throws with the first thing that is false. */
 function check(vkey: string): Verified {
-  const bundle: unknown = JSON.parse(find('bundle').textContent ?? '')
-  const verified = verifyBundle(bundle, vkey)
-  const made = new DOMParser().parseFromString(
-    `<!doctype html><main>${renderEvidence(bundle as ShownBundle)}</main>`,
-    'text/html',
-  )
-  if (made.querySelector('main')?.innerHTML !== shown)
-    throw new Error('what this page shows is not what its evidence says')
+  const verified = verifyBundle(readBundle(), vkey)
+  if (!isOwn) throw new Error('what this page shows is not what its evidence says')
   return verified
 }
 
 function tell(): void {
   const given = find<HTMLInputElement>('expected').value.trim()
   try {
-    const inside = (JSON.parse(find('bundle').textContent ?? '') as { vkey?: unknown }).vkey
+    const inside = (readBundle() as { vkey?: unknown }).vkey
     const vkey = given === '' ? String(inside) : given
-    const { records, erased, policies, notices, origin, size } = check(vkey)
+    const { linked, unlinked, erased, policies, notices, origin, size } = check(vkey)
     const proved =
-      `In the log ${origin} of ${size} entries, as shown below: records ${records.length}, with a part that was erased ${erased}, ` +
+      `In the log ${origin} of ${size} entries, as shown below: records of this person ${linked}, ` +
+      `${unlinked > 0 ? `records more whose person is not proved ${unlinked}, ` : ''}with a part that was erased ${erased}, ` +
       `policies ${policies}, notices ${notices}.`
     if (given === '')
       show(
@@ -63,5 +91,8 @@ function tell(): void {
   }
 }
 
-find('expected').addEventListener('input', tell)
-tell()
+document.addEventListener('DOMContentLoaded', () => {
+  isOwn = renew()
+  find('expected').addEventListener('input', tell)
+  tell()
+})
