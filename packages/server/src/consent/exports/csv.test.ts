@@ -9,7 +9,10 @@ import { testRecord } from './test-records.js'
 const read = (text: string): Record<string, string>[] => parse(text, { columns: true, record_delimiter: '\r\n' })
 
 /** What a reader takes off who wants the value as it was recorded. */
-const plain = (value: string) => value.replace(/^'(?='*[=+\-@\t\r\n])|(?<=[;\r\n])'(?='*[=+\-@])/g, '')
+const plain = (value: string) => value.replace(/^'(?='*[=+\-@\t\r\n])|(?<=[;\t\r\n])'(?=['"]*[=+\-@\t])/g, '')
+
+/** Cells as a program has them that was told another separator: none of them may calculate. */
+const cellsElsewhere = (text: string) => text.split(/[;\t\r\n]/).map((cell) => cell.replace(/^"+/, ''))
 
 test('a third party’s parser reads back what was recorded', () => {
   const record = testRecord({ gpc: false, choices: { analytics: true, ads: false, maps: true } })
@@ -27,7 +30,7 @@ test('a third party’s parser reads back what was recorded', () => {
 test('whatever stands in a value, a third party’s parser reads it back, and none begins as a formula does', () => {
   const text = fc.oneof(
     fc.string({ unit: 'grapheme' }),
-    fc.array(fc.constantFrom(...'=+-@\t\r\n\'", ;a'.split('')), { maxLength: 6 }).map((letters) => letters.join('')),
+    fc.array(fc.constantFrom(...'"\t=;\'\r\n+-@, a'.split('')), { maxLength: 6 }).map((letters) => letters.join('')),
   )
   fc.assert(
     fc.property(text, text, text, (account, page, agent) => {
@@ -39,12 +42,13 @@ test('whatever stands in a value, a third party’s parser reads it back, and no
         page,
         agent,
       ])
-      for (const value of Object.values(rows[0]!)) expect(value).not.toMatch(/^[=+\-@\t\r\n]|[;\r\n][=+\-@]/)
+      for (const value of Object.values(rows[0]!)) expect(value).not.toMatch(/^[=+\-@\t\r\n]/)
+      for (const cell of cellsElsewhere(csvLine(record))) expect(cell).not.toMatch(/^[=+\-@]/)
     }),
   )
 })
 
-test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r', '=HYPERLINK("https://evil.example","x")'])(
+test.each(['=1+1', '+1', '-1', '@SUM(A1)', '\tx', '\r', '=HYPERLINK("https://evil.example","x")'])(
   'what a spreadsheet would take for a formula is text: %j',
   (account) => {
     expect(read(CSV_HEAD + csvLine(testRecord({}, { account })))[0]!.account).toBe(`'${account}`)
@@ -57,10 +61,21 @@ test.each([
   ["x;'=1", "x;''=1"],
   ['\r=1', "'\r'=1"],
   ['a;b=1', 'a;b=1'],
+  [`a;"=cmd|'/c calc'!A0;x`, `a;'"=cmd|'/c calc'!A0;x`],
+  ['a;""=1;x', `a;'""=1;x`],
+  ['a\n"=1+1', `a\n'"=1+1`],
+  ['\t=1', "'\t'=1"],
+  ['a\t=1', "a\t'=1"],
+  ['a;\t=1', "a;'\t'=1"],
+  [`a;'"=1`, `a;''"=1`],
+  ['a;"b=1"', 'a;"b=1"'],
 ])(
   'nor what would begin a cell where lines are cut at a semicolon, as they are in half of Europe: %j',
   (page, shown) => {
-    expect(read(CSV_HEAD + csvLine(testRecord({}, { page })))[0]!.page).toBe(shown)
+    const line = csvLine(testRecord({}, { page }))
+    const [row] = read(CSV_HEAD + line)
+    expect([row!.page, plain(row!.page!)]).toEqual([shown, page])
+    for (const cell of cellsElsewhere(line)) expect(cell).not.toMatch(/^[=+\-@]/)
   },
 )
 

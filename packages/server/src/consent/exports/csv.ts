@@ -15,11 +15,11 @@ const COLUMNS = [
 export const CSV_HEAD = `${COLUMNS.join(',')}\r\n`
 
 /**
- * Where a formula may begin: with the value, and behind a semicolon or a line break in it, for where a semicolon separates,
- * quotes in the middle of a line mean nothing. Apostrophes in front count too, so that taking one away again always gives
- * what was there.
+ * Where a formula may begin: with the value, and behind a semicolon, a tab or a line break in it. Where one of these separates, a
+ * quote that stands behind it quotes the cell, and a tab in front of a formula hides nothing. Apostrophes in front count too, so
+ * that taking one away again always gives what was there.
  */
-const FORMULA = /^(?='*[=+\-@\t\r\n])|(?<=[;\r\n])(?='*[=+\-@])/g
+const FORMULA = /^(?='*[=+\-@\t\r\n])|(?<=[;\t\r\n])(?=['"]*[=+\-@\t])/g
 
 export function csvLine(record: Exported): string {
   const { choices, policy, notice, offered, ...row } = rowOf(record)
