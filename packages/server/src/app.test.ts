@@ -155,6 +155,16 @@ describe('a submission', () => {
     await expectProblem(await post('null'), 422, 'invalid-input')
   })
 
+  test('with half a character in its text, which no record could hold, is refused by the field’s name', async () => {
+    for (const options of [{ page: true }, {}]) {
+      const { post, submission, signedIn } = await testWorld({ page: options })
+      for (const page of ['\ud800', 'https://shop.example/\udc00a', '\udc00\ud800'])
+        await expectProblem(await post(submission({ page })), 422, 'invalid-input', 'page')
+      expect((await post(submission({ page: 'https://shop.example/\u{1f469}' }))).status).toBe(201)
+      await expectProblem(await post(submission(), await signedIn('\ud800')), 401, 'account-refused', 'avow-account')
+    }
+  })
+
   test('for a site that is not here is not found', async () => {
     const { post, submission } = await testWorld()
     await expectProblem(await post(submission({ site: 'nobody' })), 404, 'not-found', 'site')

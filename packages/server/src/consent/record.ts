@@ -42,7 +42,12 @@ export const submissionSchema = z
     decidedAt: z.iso.datetime(),
     ageMs: z.number().min(0).max(Number.MAX_SAFE_INTEGER),
     gpc: z.boolean().nullable(),
-    page: z.string().max(2048).optional(),
+    // Half a surrogate pair has no canonical form, so that no entry can hold it.
+    page: z
+      .string()
+      .max(2048)
+      .refine((text) => !/\p{Cs}/u.test(text), 'text of whole characters')
+      .optional(),
     previous: uuidv7.nullable(),
     sdk: z.string().regex(/^[\w.+-]{1,32}$/, 'the version of the SDK'),
   })
