@@ -1,5 +1,5 @@
 /** `avow export` against a server that breaks off, refuses, and forgets: a file is there only once it is whole. */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { testFolder } from '../test-folder.js'
@@ -241,6 +241,50 @@ test('no file of anybody else is written over', async () => {
   }
   expect(asked).toEqual([])
 })
+
+test('nor what appears while it runs: what arrived stays, and the same command finishes once the other is gone', async () => {
+  for (const name of ['', '.manifest.json']) {
+    const { run, way, direct } = await exportWorld(2)
+    out = path.join(testFolder(), 'records')
+    way.instead = (url) => {
+      if (url.pathname.endsWith('manifest')) writeFileSync(out + name, 'mine')
+      return null
+    }
+    await expect(run()).rejects.toThrow(`${out}${name}, which appeared meanwhile`)
+    expect(read(out + name)).toBe('mine')
+    expect(read(`${out}.part`)).toBe(await direct('format=ndjson'))
+    rmSync(out + name)
+    way.instead = () => null
+    expect(await run()).toBe(0)
+    expect(read(out)).toBe(await direct('format=ndjson'))
+    expect(JSON.parse(read(`${out}.manifest.json`))).toMatchObject({ records: 2 })
+    expect(readdirSync(path.dirname(out)).sort()).toEqual(['records', 'records.manifest.json'])
+  }
+})
+
+test('a page of a proxy in place of the rest is no part of the file', async () => {
+  const { run, way, direct } = await exportWorld(12)
+  way.breakAfter = 2000
+  let times = 0
+  way.instead = () => (times++ > 0 ? new Response('<html>log in</html>\n') : null)
+  expect(await run()).toBe(2)
+  expect(read(`${out}.part`)).not.toContain('html')
+  way.instead = () => null
+  way.breakAfter = null
+  expect(await run()).toBe(0)
+  expect(read(out)).toBe(await direct('format=ndjson'))
+})
+
+test.each(['', '{"question":', 'null', '[]', '{"question":{}}'])(
+  'where what is kept of a part is damaged, it says what to do: %j',
+  async (kept) => {
+    const { run, asked } = await exportWorld(1)
+    writeFileSync(`${out}.part`, 'rows')
+    writeFileSync(`${out}.part.json`, kept)
+    await expect(run()).rejects.toThrow(`${out}.part.json can’t be read; remove it and ${out}.part`)
+    expect([read(`${out}.part`), asked]).toEqual(['rows', []])
+  },
+)
 
 test('where what had arrived was removed, it is fetched anew', async () => {
   const { run, way, direct } = await exportWorld(4)

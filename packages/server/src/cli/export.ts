@@ -9,6 +9,7 @@ import {
   createReadStream,
   existsSync,
   fsyncSync,
+  linkSync,
   openSync,
   readFileSync,
   renameSync,
@@ -99,14 +100,55 @@ export async function exportRecords(args: string[], web: Web = realWeb(), print 
     )
     return 1
   }
-  replaceFile(files.manifest, `${JSON.stringify(said, null, 2)}\n`)
+  placeManifest(files, said)
   syncFile(files.part)
   // Last: a file under this name is whole.
-  renameSync(files.part, out)
+  placeFile(files.part, out)
   rmSync(files.begun, { force: true })
   syncFolder(path.dirname(out))
   print(`${said.records} records in ${out}, ${bytes} bytes, SHA-256 ${sha256}`)
   return 0
+}
+
+/** Gives a file its name, which must not be taken: somebody else's work may have appeared under it since this began. */
+function placeFile(draft: string, file: string): void {
+  try {
+    linkSync(draft, file)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' || existsSync(file)) throw appeared(file)
+    if (code === undefined || !NO_LINKS.includes(code)) throw error
+    // Nothing better is to be had there.
+    renameSync(draft, file)
+  }
+  rmSync(draft, { force: true })
+}
+
+/** What file systems without hard links say, such as those of most memory sticks. */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']
+
+const appeared = (file: string) =>
+  new InputError('--out', `no other file under ${file}, which appeared meanwhile: move it away and run the same again`)
+
+/** One that a run before has left says the same of the same bytes, and stays. */
+function placeManifest({ manifest }: Files, said: Manifest): void {
+  if (existsSync(manifest)) {
+    if (sha256In(readFileSync(manifest, 'utf8')) === said.sha256) return
+    throw appeared(manifest)
+  }
+  const draft = `${manifest}.new`
+  replaceFile(draft, `${JSON.stringify(said, null, 2)}\n`)
+  placeFile(draft, manifest)
+}
+
+/** Null for what is no manifest. */
+function sha256In(text: string): string | null {
+  try {
+    return parseManifest(text).sha256
+  } catch {
+    // Somebody else's file.
+    return null
+  }
 }
 
 type Files = Readonly<Record<'out' | 'part' | 'begun' | 'manifest', string>>
@@ -130,6 +172,9 @@ async function fetchAll(
     try {
       const more = begun && { cursor: begun.cursor, ...(last ? { after: last.id } : {}) }
       const response = await ask(`/v1/audit/export`, question, more ?? {}, web)
+      // A proxy's page, which is no part of the file. It may be gone the next time.
+      if (begun && response.headers.get('avow-cursor') === null)
+        throw new BrokenOffError(`what answers at ${question.url} is not the private surface of a server`)
       begun ??= begin(question, files, response)
       const { size } = begun
       let rows = last?.rows ?? 0
@@ -154,13 +199,29 @@ async function fetchAll(
 /** What was begun before, if it was the same question. */
 function readBegun(question: Question, files: Files): Begun | null {
   if (!existsSync(files.begun) || !existsSync(files.part)) return null
-  const begun = JSON.parse(readFileSync(files.begun, 'utf8')) as Begun
+  const begun = parseBegun(readFileSync(files.begun, 'utf8'))
+  if (!begun)
+    throw new InputError(
+      '--out',
+      `a file to go on with: ${files.begun} can’t be read; remove it and ${files.part}, and run the same again to begin anew`,
+    )
   if (JSON.stringify(begun.question) !== JSON.stringify(question))
     throw new InputError(
       '--out',
       `another file: ${files.part} is part of another export; remove it and ${files.begun} if not`,
     )
   return begun
+}
+
+/** Null for what is damaged. */
+function parseBegun(text: string): Begun | null {
+  try {
+    const begun = JSON.parse(text) as Begun
+    return typeof begun.cursor === 'string' && Number.isSafeInteger(begun.size) ? begun : null
+  } catch {
+    // Half of it, or somebody else's.
+    return null
+  }
 }
 
 /** Before the first byte: a part of nobody knows what can't be gone on with. */
