@@ -172,6 +172,20 @@ test('Keyboard alone: reach the banner first, choose, open the dialog (focus mov
   await expect(page.locator('[data-avow-open]')).toBeFocused()
 })
 
+test('the dialog stays open for whoever opens it again in the moment in which it closes', async ({ page, world }) => {
+  const shop = await world.host({ policy })
+  await page.goto(shop.page('/', article()))
+  await button(banner(page), 'Manage').focus()
+  // That it closed is told a moment later, which is seldom late enough.
+  for (let round = 0; round < 20; round++) {
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    await expect(dialog(page)).toBeVisible()
+    await page.keyboard.press('Escape')
+    await expect(dialog(page)).toHaveCount(0)
+  }
+})
+
 for (const layout of layouts) {
   test(`With the banner open, tab through a long page at 320, 768 and 1280 px: every focused element is visible in part (${layout})`, async ({
     page,

@@ -19,8 +19,10 @@ export const Preferences = ({
     dialog = element
     if (dialog && !dialog.open) dialog.showModal()
   }
+  /** That it was closed is told later: it may have been shown again by then, or be gone. */
+  const onClosed = () => dialog && !dialog.open && onClose()
   return (
-    <dialog class="card" part="dialog" ref={show} aria-labelledby="heading" onClose={onClose}>
+    <dialog class="card" part="dialog" ref={show} aria-labelledby="heading" onClose={onClosed}>
       <div class="row">
         <h2 id="heading">{words.preferencesTitle}</h2>
         <button type="button" part="button" class="plain" onClick={() => dialog!.close()}>
