@@ -241,6 +241,16 @@ describe('who exports', () => {
     expect(world.logged).toHaveLength(1)
   })
 
+  test('takes smaller steps while consents are recorded', async () => {
+    const world = await exportWorld()
+    await visitors(world, 200)
+    const { next } = readerOf(await world.ask('?format=ndjson'))
+    expect(await next()).toBe(128)
+    await world.consent()
+    expect(await next()).toBe(32)
+    expect(await next()).toBe(128)
+  })
+
   test('and is counted as it leaves is not counted again at its end', async () => {
     const world = await exportWorld({ alarms: { rows: 41 } })
     await visitors(world, 20)

@@ -19,8 +19,11 @@ import { type Pages, pagesOf } from './record-pages.js'
 /** Records that are read and written in one go: some eighty kilobytes. */
 const PAGE = 128
 
-/** The longest that a page waits for consents that are being recorded: where they never cease, an export goes on all the same. */
-const GIVE_WAY_MS = 20
+/** The same while consents are recorded: each of their steps may have to wait for a page. */
+const BUSY_PAGE = 32
+
+/** How long an export waits then after each page. */
+const GIVE_WAY_MS = 10
 
 /** Pages between two line breaks in front of a manifest. */
 const HEARTBEAT = 64
@@ -117,7 +120,8 @@ export function exportRoutes(
       throw new InputError('after', 'a cursor beside it: what Avow-Cursor said of the export to go on with')
     const index = after === null ? null : await indexOf(site, ledger, after)
     const start = size === null ? null : { size, index }
-    const source = await pagesOf(site, ledger, filter, { cursor: null, start, limit: PAGE, caller })
+    const { limit, giveWay } = besideConsents(site.ledger)
+    const source = await pagesOf(site, ledger, filter, { cursor: null, start, limit, caller })
     const tally = createTally()
     return {
       ...{ site, ledger, account, question, source, tally },
@@ -130,7 +134,7 @@ export function exportRoutes(
             format: FORMATS[format],
             isBeginning: index === null,
             leave,
-            giveWay: () => giveWayTo(site.ledger),
+            giveWay,
           },
           tally,
         ),
@@ -253,14 +257,19 @@ async function manifestOf(asked: Asked, digest: Digest, now: number): Promise<z.
 }
 
 /** Whoever submits a consent is waiting for it; whoever exports is not. */
-async function giveWayTo(ledger: Ledger): Promise<void> {
-  await new Promise<void>((resume) => setImmediate(resume))
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resume) => {
-    timer = setTimeout(resume, GIVE_WAY_MS)
-  })
-  await Promise.race([ledger.settled(), late])
-  clearTimeout(timer)
+function besideConsents(ledger: Ledger) {
+  let { size } = ledger.head
+  let isBusy = false
+  return {
+    limit: () => (isBusy ? BUSY_PAGE : PAGE),
+    /** To be called after each page. */
+    async giveWay(): Promise<void> {
+      await new Promise<void>((resume) => setImmediate(resume))
+      isBusy = ledger.head.size > size
+      size = ledger.head.size
+      if (isBusy) await new Promise<void>((resume) => setTimeout(resume, GIVE_WAY_MS))
+    },
+  }
 }
 
 const told = (filters: Readonly<Record<string, string | null | undefined>>): Record<string, string> =>

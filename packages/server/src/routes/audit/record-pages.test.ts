@@ -67,7 +67,7 @@ async function logOf(count: number) {
   for (let i = 0; i < count; i++) await record(i)
   const site = { blind } as Site
   const pages = (filter: Partial<RecordFilter>, limit: number, cursor: string | null = null) =>
-    pagesOf(site, ledger, { ...NOTHING, ...filter }, { cursor, limit, caller })
+    pagesOf(site, ledger, { ...NOTHING, ...filter }, { cursor, limit: () => limit, caller })
   return { site, ledger, store, record, pages, recordedAt: (i: number) => 1_700_000_001_000 + i * 1000 }
 }
 
@@ -114,7 +114,7 @@ test('a cursor of more than the log has, as after an older copy was restored, is
   const [long, short] = [await logOf(40), await logOf(20)]
   const first = await (await long.pages({}, 5)).pages().next()
   const cursor = first.value!.next
-  const resumed = (ledger: Ledger) => pagesOf(long.site, ledger, NOTHING, { cursor, limit: 5, caller })
+  const resumed = (ledger: Ledger) => pagesOf(long.site, ledger, NOTHING, { cursor, limit: () => 5, caller })
   await expect(resumed(short.ledger)).rejects.toThrow(/cursor: expected .* gone back/)
   expect((await resumed(long.ledger)).log.size).toBe(40)
 })

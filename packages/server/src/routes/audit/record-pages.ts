@@ -39,8 +39,8 @@ export interface PageOptions {
   readonly cursor: string | null
   /** Where to begin, where no cursor says it: of which size the log is, and which entry was the last to be had, if any. */
   readonly start?: { readonly size: number; readonly index: number | null } | null
-  /** Records of a page at most. */
-  readonly limit: number
+  /** Records of a page at most; asked for each. */
+  readonly limit: () => number
   readonly caller: Pick<Caller, 'kind' | 'id'>
 }
 
@@ -71,10 +71,11 @@ export async function pagesOf(
     let range = after && after.index !== null ? beyond(whole, after.index, filter.order) : whole
     for (;;) {
       // One more, which says whether there is another page.
-      const found = await find(range, limit + 1)
-      const indexes = found.slice(0, limit)
+      const most = limit()
+      const found = await find(range, most + 1)
+      const indexes = found.slice(0, most)
       const last = indexes.at(-1)
-      const isLast = last === undefined || found.length <= limit
+      const isLast = last === undefined || found.length <= most
       const opened = await openLinked(ledger, indexes)
       // Of a person all records are opened; by facet those that match were found.
       const records = opened.filter(({ evidence }) => matchesEvidence(filter, evidence))

@@ -64,7 +64,7 @@ export function recordRoutes(app: OpenAPIHono<KeyEnv>, sites: Sites, door: Door)
       const caller = c.get('caller')
       const site = siteOf(sites, caller.site)
       const filter = toFilter(filters, readSubjectAccount(c), site.book)
-      const { log, pages } = await pagesOf(site, ledgerOf(site, name), filter, { cursor, limit, caller })
+      const { log, pages } = await pagesOf(site, ledgerOf(site, name), filter, { cursor, limit: () => limit, caller })
       for await (const { records, next } of pages()) {
         c.set('rows', records.length)
         return c.json({ records: records.map(recordOf), next, log }, 200)
