@@ -133,6 +133,10 @@ describe('a lapse', () => {
   const lapse = (index: number, recorded: number, since: number, subject = 'ann') =>
     record(index, false, recorded, since, 'ok', 'lapse', subject)
 
+  test('ends what is taken over after it and was chosen before', () => {
+    expect(told([record(0, true, 1), lapse(1, 800, 24), link(2, true, 900, 1)])[0]).toBe('lapsed')
+  })
+
   test('doesn’t end a grant that was recorded while it was being made, nor any that came after the day it tells of', () => {
     for (const recorded of [800, 500])
       expect(told([record(0, true, 1), record(1, true, recorded), lapse(2, 800, 24)])).toEqual([

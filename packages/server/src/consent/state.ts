@@ -76,7 +76,8 @@ const lapseOf = <T extends Counted>(grant: T, all: readonly T[]): T | null =>
         isLapse(one) &&
         one.identity.subject === grant.identity.subject &&
         !undoes(grant, one) &&
-        countsFrom(grant) <= decidedAt(one),
+        // What was taken over since is no newer for that.
+        Math.min(decidedAt(grant), Date.parse(grant.evidence.recordedAt)) <= decidedAt(one),
     ),
   )
 

@@ -130,7 +130,8 @@ function oracle(all: readonly Fact[], versions: readonly Version[], at: number) 
         (lapse) =>
           lapse.kind === 'lapse' &&
           lapse.who === fact.who &&
-          (lapse.order > fact.order || lapse.decided >= fact.decided),
+          (lapse.order > fact.order || lapse.decided >= fact.decided) &&
+          Math.min(fact.decided, fact.recorded) <= lapse.decided,
       )
     const lives = (grant: Fact) => !isOver(grant) || known.some((link) => isSameChoice(link, grant) && !isOver(link))
     const living = grants.filter(lives)
@@ -218,11 +219,19 @@ async function live(steps: readonly Step[]): Promise<void> {
   /** Answers how many have lapsed. */
   const lapse = (): number => {
     let due = 0
-    for (const [person, day] of [...lastDay]) {
-      if (Math.floor(time / DAY) - day < INACTIVITY_DAYS + 1 || !wasThere()) continue
+    const today = Math.floor(time / DAY)
+    for (const [person, kept] of [...lastDay]) {
+      if (today - kept < INACTIVITY_DAYS + 1 || !wasThere()) continue
       lastDay.delete(person)
       const grant = openGrant(of(person), time)
       if (!grant) continue
+      // What came later and didn't stand then is known of them all the same, once it stands.
+      const recorded = of(person).flatMap((fact) => (fact.kind === 'lapse' ? [] : [Math.floor(fact.recorded / DAY)]))
+      const day = Math.max(kept, ...recorded)
+      if (today - day < INACTIVITY_DAYS + 1) {
+        lastDay.set(person, day)
+        continue
+      }
       const { choices, signedIn, version, until } = grant
       const ended = Object.keys(choices).filter((category) => choices[category])
       const none = Object.fromEntries(ended.map((category) => [category, false]))
@@ -359,6 +368,15 @@ const RARE: readonly (readonly Step[])[] = [
     { kind: 'link', who: 1, from: 0, wait: 9 * DAY },
     { kind: 'sweep', wait: 29 * DAY },
     { kind: 'sweep', wait: 9 * DAY },
+  ],
+  // What has lapsed is not taken over as if it had just been chosen.
+  [choose({}), { kind: 'sweep', wait: 40 * DAY }, { kind: 'link', who: 0, from: 0, wait: HOUR }],
+  [choose({}), { kind: 'sweep', wait: 40 * DAY }, choose({ wait: HOUR, late: 35 * DAY })],
+  // A grant that a denial kept from standing, until that was erased.
+  [
+    ...[choose({}), choose({ choice: 0, wait: 5 * DAY }), choose({ wait: 5 * DAY, late: 8 * DAY })],
+    { kind: 'erase', which: 1, whole: true, wait: 2 * DAY },
+    ...[20, 9, 2].map((days): Step => ({ kind: 'sweep', wait: days * DAY })),
   ],
   // Nobody was there to be told for longer than the term.
   [choose({}), { kind: 'outage', wait: 40 * DAY }, { kind: 'sweep', wait: 29 * DAY }, { kind: 'sweep', wait: 2 * DAY }],
