@@ -3,7 +3,7 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { BrowserContext, Page } from '@playwright/test'
+import type { Browser, BrowserContext, Page, TestInfo } from '@playwright/test'
 import { ask, evidenceOf, logSize, recordsSince, runVerify } from './support/audit.js'
 import { violations } from './support/axe.js'
 import type { Demo } from './support/demo.js'
@@ -37,6 +37,24 @@ async function openFile(context: BrowserContext, file: string, html: string) {
   return { opened, complaints, result: opened.locator('#result') }
 }
 
+/** Opens one file after the other in a browser without a network, and has each looked at. */
+async function openEach(
+  browser: Browser,
+  testInfo: TestInfo,
+  files: readonly (readonly [name: string, html: string])[],
+  look: (file: Awaited<ReturnType<typeof openFile>>, name: string) => Promise<void>,
+): Promise<void> {
+  const office = await browser.newContext()
+  for (const [name, html] of files) {
+    const file = await openFile(office, testInfo.outputPath(`${name}.html`), html)
+    await look(file, name)
+    await file.opened.close()
+  }
+  await office.close()
+}
+
+const keyField = (opened: Page) => opened.getByLabel('The key that you know to be theirs')
+
 test('the page checks itself from a file with the network cut, and is true only for the key that the reader gives', async ({
   page,
   demo,
@@ -55,7 +73,7 @@ test('the page checks itself from a file with the network cut, and is true only 
   await expect(opened.getByRole('table')).toContainText('granted')
   await expect(opened.locator('main')).toContainText('What this does not prove')
 
-  const key = opened.getByLabel('The key that you know to be theirs')
+  const key = keyField(opened)
   await key.fill(demo.vkey)
   await expect(result).toHaveClass('good')
   await expect(result).toContainText('True for the key that you gave')
@@ -94,7 +112,6 @@ test('a copy that was changed says what is false, in its evidence or in what it 
   browser,
 }, testInfo) => {
   const { html } = await evidencePage(page, demo)
-  const office = await browser.newContext()
   const changed: [name: string, html: string, words: string][] = [
     [
       'evidence',
@@ -116,17 +133,16 @@ test('a copy that was changed says what is false, in its evidence or in what it 
     ),
     ['silent', html.replace(/"notProved":\[[^\]]*\]/, '"notProved":[]'), 'is not what every bundle says'],
   ]
-  for (const [name, text, words] of changed) {
-    expect(text, name).not.toBe(html)
-    const { opened, complaints, result } = await openFile(office, testInfo.outputPath(`${name}.html`), text)
+  for (const [name, text] of changed) expect(text, name).not.toBe(html)
+  const wordsOf = new Map(changed.map(([name, , words]) => [name, words]))
+  const files = changed.map(([name, text]) => [name, text] as const)
+  await openEach(browser, testInfo, files, async ({ opened, complaints, result }, name) => {
     await expect(result, name).toHaveClass('bad')
-    await expect(result, name).toContainText(words)
-    await opened.getByLabel('The key that you know to be theirs').fill(demo.vkey)
+    await expect(result, name).toContainText(wordsOf.get(name)!)
+    await keyField(opened).fill(demo.vkey)
     await expect(result, name).toHaveClass('bad')
     expect(complaints, name).toEqual([])
-    await opened.close()
-  }
-  await office.close()
+  })
 })
 
 /** The page as somebody makes it who has a key of the same name, and vouches for it with that. */
@@ -157,22 +173,18 @@ test('a page is true of nobody’s key until the reader has typed one, whatever 
   browser,
 }, testInfo) => {
   const { html, vkey } = signedAnew((await evidencePage(page, demo)).html)
-  const office = await browser.newContext()
-  const honest = await openFile(office, testInfo.outputPath('anew.html'), html)
-  await expect(honest.result).toContainText('True if this is their key')
-  await honest.opened.getByLabel('The key that you know to be theirs').fill(demo.vkey)
-  await expect(honest.result).toHaveClass('bad')
-  await honest.opened.close()
-  for (const [name, attributes] of [
-    ['filled', `value="${vkey}"`],
-    ['filled-hidden', `type="hidden" value="${vkey}"`],
-  ]) {
-    const filled = html.replace('<input id="expected"', `<input id="expected" ${attributes}`)
-    const { opened, result } = await openFile(office, testInfo.outputPath(`${name}.html`), filled)
+  await openEach(browser, testInfo, [['anew', html]], async ({ opened, result }) => {
+    await expect(result).toContainText('True if this is their key')
+    await keyField(opened).fill(demo.vkey)
+    await expect(result).toHaveClass('bad')
+  })
+  const filled = [`value="${vkey}"`, `type="hidden" value="${vkey}"`].map(
+    (attributes, i) =>
+      [`filled-${i}`, html.replace('<input id="expected"', `<input id="expected" ${attributes}`)] as const,
+  )
+  await openEach(browser, testInfo, filled, async ({ result }, name) => {
     await expect(result, name).toHaveClass('bad')
-    await opened.close()
-  }
-  await office.close()
+  })
 })
 
 test('what markup shows in the place of the evidence, and keeps out of the page’s own text, is gone', async ({
@@ -181,19 +193,17 @@ test('what markup shows in the place of the evidence, and keeps out of the page�
   browser,
 }, testInfo) => {
   const { html } = await evidencePage(page, demo)
-  const office = await browser.newContext()
-  for (const mode of ['open', 'closed']) {
+  const forged = ['open', 'closed'].map((mode) => {
     const shadow = `<template shadowrootmode="${mode}"><p>marketing: granted</p></template>`
-    const forged = html.replace('<main id="evidence">', (main) => main + shadow)
-    const { opened, result } = await openFile(office, testInfo.outputPath(`${mode}.html`), forged)
-    await opened.getByLabel('The key that you know to be theirs').fill(demo.vkey)
+    return [mode, html.replace('<main id="evidence">', (main) => main + shadow)] as const
+  })
+  await openEach(browser, testInfo, forged, async ({ opened, result }) => {
+    await keyField(opened).fill(demo.vkey)
     await expect(result).toHaveClass('good')
     await expect(opened.getByText('marketing: granted')).toHaveCount(0)
     await expect(opened.getByRole('table')).toBeVisible()
     await expect(opened.getByRole('heading', { name: 'What this does not prove' })).toBeVisible()
-    await opened.close()
-  }
-  await office.close()
+  })
 })
 
 test('the page can be read without its script, on paper, in the dark, narrow, and by who can’t see it', async ({

@@ -163,34 +163,8 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
       later: (options.outside ?? realOutside).later,
       log: options.log ?? ((line) => console.error(line)),
     })
-    const sweepAccessLogs = async (isDry = false) => {
-      const swept: Record<string, Sweep> = {}
-      const failed: string[] = []
-      for (const [name, { access }] of sites) {
-        try {
-          swept[name] = await access.sweep(isDry)
-        } catch (error) {
-          // What is wrong with one is no reason to keep what the others have kept long enough.
-          failed.push(`${name}: ${(error as Error).message}`)
-        }
-      }
-      if (failed.length > 0) throw new Error(failed.join('; '))
-      return swept
-    }
-    const recordDue = async () => {
-      const counts: Record<string, number> = {}
-      const failed: string[] = []
-      for (const [name, site] of sites) {
-        try {
-          counts[name] = await recordLapses(site, now())
-        } catch (error) {
-          // Of the others grants end all the same.
-          failed.push(`${name}: ${(error as Error).message}`)
-        }
-      }
-      if (failed.length > 0) throw new Error(failed.join('; '))
-      return counts
-    }
+    const sweepAccessLogs = (isDry = false) => ofEach(sites, ({ access }) => access.sweep(isDry))
+    const recordDue = () => ofEach(sites, (site) => recordLapses(site, now()))
     const sweeping = [
       startSweeping(sweepAccessLogs, 24 * HOUR_MS, 'the access logs were not swept', options),
       startSweeping(recordDue, HOUR_MS, 'lapses were not recorded', options),
@@ -230,6 +204,24 @@ export async function createAvow(options: AvowOptions): Promise<Avow> {
 }
 
 const HOUR_MS = 3_600_000
+
+/** Asks every site, one after the other: what is wrong with one leaves none of the others undone. Rejects then, naming those. */
+async function ofEach<T>(
+  sites: ReadonlyMap<string, Site>,
+  ask: (site: Site) => Promise<T>,
+): Promise<Record<string, T>> {
+  const answers: Record<string, T> = {}
+  const failed: string[] = []
+  for (const [name, site] of sites) {
+    try {
+      answers[name] = await ask(site)
+    } catch (error) {
+      failed.push(`${name}: ${(error as Error).message}`)
+    }
+  }
+  if (failed.length > 0) throw new Error(failed.join('; '))
+  return answers
+}
 
 /** At start, and so long after the last one ended. Nobody waits for it. `failed`: what is to be told then. */
 function startSweeping(

@@ -110,29 +110,28 @@ function answer(
   })
 }
 
-/** The HTTP status that an error is answered with. */
-export function statusOf(error: unknown): number {
-  const code = error instanceof Refusal ? error.code : codeOf(error)
-  return PROBLEMS[code][0]
+function codeOf(error: unknown): ProblemCode {
+  if (error instanceof Refusal) return error.code
+  if (error instanceof InputError) return 'invalid-input'
+  // Another node has rotated the key: this one can open nothing until it is started with the new file, which is said.
+  if (error instanceof UnavailableError || error instanceof KeyringError) return 'unavailable'
+  // Hono's own refusals: a body that is not JSON, a path that does not decode.
+  return error instanceof HTTPException && error.status < 500 ? 'malformed-json' : 'internal'
 }
 
-function codeOf(error: unknown): ProblemCode {
-  if (error instanceof InputError) return 'invalid-input'
-  return error instanceof UnavailableError || error instanceof KeyringError ? 'unavailable' : 'internal'
-}
+/** The HTTP status that an error is answered with. */
+export const statusOf = (error: unknown): number => PROBLEMS[codeOf(error)][0]
 
 /** Answers an error that reached the edge; what is the server's own fault is logged here, once. */
 export function problemAnswer(error: Error, c: Context, log: (line: string) => void): Response {
   if (error instanceof InputError) return answer(c, 'invalid-input', error.message, error.field, {})
   if (error instanceof Refusal) return answer(c, error.code, error.message, error.field, error.headers)
-  // Another node has rotated the key: this one can open nothing until it is started with the new file, which is said.
-  if (error instanceof UnavailableError || error instanceof KeyringError) {
+  const code = codeOf(error)
+  if (code === 'unavailable') {
     log(`unavailable: ${c.req.method} ${c.req.routePath}: ${error.message}`)
-    return answer(c, 'unavailable', 'try again in a moment', null, { 'retry-after': '5' })
+    return answer(c, code, 'try again in a moment', null, { 'retry-after': '5' })
   }
-  // Hono's own refusals: a body that is not JSON, a path that does not decode.
-  if (error instanceof HTTPException && error.status < 500)
-    return answer(c, 'malformed-json', 'the body could not be read as JSON', 'body', {})
+  if (code === 'malformed-json') return answer(c, code, 'the body could not be read as JSON', 'body', {})
   log(`internal: ${c.req.method} ${c.req.routePath}: ${error.stack ?? error.message}`)
   return answer(c, 'internal', 'the log of the server says more', null, {})
 }

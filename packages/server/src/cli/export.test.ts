@@ -14,6 +14,12 @@ beforeEach(() => {
   out = path.join(testFolder(), 'records')
 })
 
+/** What happens in the place of every request but the first. */
+function afterFirst<T>(happens: () => T): () => T | null {
+  let times = 0
+  return () => (times++ > 0 ? happens() : null)
+}
+
 /** A server with so many records, half of them refusals, and the way to it. */
 async function exportWorld(count: number) {
   const world = await testWorld({ page: { page: true } })
@@ -108,8 +114,7 @@ test('what can’t be reached leaves what arrived, and the same command goes on 
   const { run, direct, way, waited, asked } = await exportWorld(12)
   const whole = await direct('format=ndjson')
   way.breakAfter = 2000
-  let times = 0
-  way.instead = () => (times++ > 0 ? new TypeError('fetch failed', { cause: new Error('connection refused') }) : null)
+  way.instead = afterFirst(() => new TypeError('fetch failed', { cause: new Error('connection refused') }))
   expect(await run()).toBe(2)
   expect(existsSync(out)).toBe(false)
   expect(read(`${out}.part`)).toBe(whole.slice(0, whole.lastIndexOf('\n', 1999) + 1))
@@ -125,8 +130,7 @@ test('what can’t be reached leaves what arrived, and the same command goes on 
 test('what is begun is not gone on with by another question', async () => {
   const { run, way } = await exportWorld(4)
   way.breakAfter = 1000
-  let times = 0
-  way.instead = () => (times++ > 0 ? new TypeError('gone') : null)
+  way.instead = afterFirst(() => new TypeError('gone'))
   expect(await run()).toBe(2)
   await expect(run('ndjson', '--denied', 'analytics')).rejects.toThrow('part of another export')
 })
@@ -265,8 +269,7 @@ test('nor what appears while it runs: what arrived stays, and the same command f
 test('a page of a proxy in place of the rest is no part of the file', async () => {
   const { run, way, direct } = await exportWorld(12)
   way.breakAfter = 2000
-  let times = 0
-  way.instead = () => (times++ > 0 ? new Response('<html>log in</html>\n') : null)
+  way.instead = afterFirst(() => new Response('<html>log in</html>\n'))
   expect(await run()).toBe(2)
   expect(read(`${out}.part`)).not.toContain('html')
   way.instead = () => null
@@ -289,8 +292,7 @@ test.each(['', '{"question":', 'null', '[]', '{"question":{}}'])(
 test('where what had arrived was removed, it is fetched anew', async () => {
   const { run, way, direct } = await exportWorld(4)
   way.breakAfter = 1000
-  let times = 0
-  way.instead = () => (times++ > 0 ? new TypeError('gone') : null)
+  way.instead = afterFirst(() => new TypeError('gone'))
   expect(await run()).toBe(2)
   rmSync(`${out}.part`)
   way.breakAfter = null

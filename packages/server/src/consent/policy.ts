@@ -238,8 +238,6 @@ export interface LoggedPolicy extends PolicyRef {
   readonly notices: readonly { readonly hash: string; readonly language: string; readonly loggedAt: number }[]
 }
 
-const isFound = (notice: Notice | undefined) => notice !== undefined
-
 /** What a site has published so far, and which of it is shown today. */
 export class PolicyBook {
   readonly current: Policy
@@ -364,14 +362,17 @@ export class PolicyBook {
   notice(wanted: readonly string[]): Notice {
     const [first] = this.notices
     if (!first) throw new Error('a policy has at least one notice')
-    const find = (tag: string) => this.notices.find(({ language }) => language.toLowerCase() === tag)
-    const findRegional = (tag: string) =>
-      this.notices.find(({ language }) => language.toLowerCase().split('-')[0] === tag)
-    const found = wanted.map((one) => {
+    const ways = [(tag: string) => tag, (tag: string) => tag.split('-')[0]]
+    for (const one of wanted) {
       const tags = tagsOf(one).map((tag) => tag.toLowerCase())
-      return tags.map(find).find(isFound) ?? tags.map(findRegional).find(isFound)
-    })
-    return found.find(isFound) ?? first
+      for (const way of ways) {
+        for (const tag of tags) {
+          const found = this.notices.find(({ language }) => way(language.toLowerCase()) === tag)
+          if (found) return found
+        }
+      }
+    }
+    return first
   }
 
   /** What every page of the site must know before anybody decides. Every page pays for it, so it has only what is set. */

@@ -36,6 +36,9 @@ const isLapse = ({ evidence }: Counted) => evidence.action === 'lapse'
 const decidedAt = ({ evidence }: Pick<Counted, 'evidence'>) =>
   Date.parse(evidence.clock === 'ok' ? evidence.decidedAt : evidence.recordedAt)
 
+/** When it was chosen: decided, or recorded if that was earlier. */
+const chosenAt = (record: Counted) => Math.min(decidedAt(record), Date.parse(record.evidence.recordedAt))
+
 /**
  * Whether a grant undoes a denial: only if it is later by both clocks, the one it was decided by and the one it was
  * recorded by. So neither a grant that arrives late, nor one of a clock that runs ahead, beats a withdrawal, and a clock
@@ -77,7 +80,7 @@ const lapseOf = <T extends Counted>(grant: T, all: readonly T[]): T | null =>
         one.identity.subject === grant.identity.subject &&
         !undoes(grant, one) &&
         // What was taken over since is no newer for that.
-        Math.min(decidedAt(grant), Date.parse(grant.evidence.recordedAt)) <= decidedAt(one),
+        chosenAt(grant) <= decidedAt(one),
     ),
   )
 
@@ -146,13 +149,12 @@ export const stateOf = (records: readonly Counted[], accepts: readonly string[],
   judge(records, accepts, now).state
 
 /**
- * Since when a record counts: a grant since it was decided, or recorded if that was earlier; a denial since it was recorded.
+ * Since when a record counts: a grant since it was chosen; a denial since it was recorded.
  * So does what is taken over, which may have been chosen years before it was known here.
  */
 function countsFrom(record: Counted): number {
-  const recordedAt = Date.parse(record.evidence.recordedAt)
   const isOwn = isGrant(record) && record.evidence.action !== 'link'
-  return isOwn ? Math.min(decidedAt(record), recordedAt) : recordedAt
+  return isOwn ? chosenAt(record) : Date.parse(record.evidence.recordedAt)
 }
 
 /** The records that counted at an instant, Unix milliseconds. */

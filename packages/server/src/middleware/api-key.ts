@@ -10,9 +10,9 @@ import { authenticateKey, isLine, REASON_LIMIT, unauthorized } from '../access/a
 import { asked } from '../access/asked.js'
 import { type Caller, may, reaches, type Scope } from '../access/caller.js'
 import type { Tokens } from '../access/token.js'
-import type { PolicyBook } from '../consent/policy.js'
 import { InputError, Refusal, statusOf } from '../problem.js'
 import type { KeyStore } from '../storage/storage.js'
+import { isClear, type Published } from './clear-words.js'
 import { decoded, readSubjectAccount } from './subject-account.js'
 
 /**
@@ -32,7 +32,7 @@ export type KeyEnv = {
 /** What the door needs of a site: where accesses are logged, and what is nobody's secret. */
 interface DoorSite {
   readonly access: AccessLog
-  readonly book: Pick<PolicyBook, 'hasVersion' | 'hasLanguage' | 'hasCategory'>
+  readonly book: Published['book']
   readonly logs: ReadonlyMap<string, unknown>
 }
 
@@ -87,20 +87,6 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
     return [site]
   }
 
-  const isPublished = ({ access, book, logs }: DoorSite, name: string, value: string): boolean => {
-    switch (name) {
-      case 'version':
-        return book.hasVersion(value)
-      case 'language':
-        return book.hasLanguage(value)
-      case 'granted':
-      case 'denied':
-        return book.hasCategory(value)
-      default:
-        return sites.has(value) || logs.has(value) || access.ledger(value) !== undefined
-    }
-  }
-
   /** `about`: the sites in whose logs it is. */
   const begin = async (
     c: Context,
@@ -115,9 +101,10 @@ export function createDoor({ sites, keys, tokens, alarms, now }: DoorParts): Doo
     const who = { kind, id, name }
     const ends = await Promise.all(
       about.map(async (site) => {
-        const served = sites.get(site)!
-        const filters = asked(request, served.access.blind, (...word) => isPublished(served, ...word))
-        const end = await served.access.begin({ who, route, filters, reason })
+        const { access, book, logs } = sites.get(site)!
+        const hasName = (name: string) => sites.has(name) || logs.has(name) || access.ledger(name) !== undefined
+        const filters = asked(request, access.blind, (...word) => isClear(...word, { book, hasName }))
+        const end = await access.begin({ who, route, filters, reason })
         alarms.asked(site, who, route, now())
         return (status: number, rows: number | Promise<number>) =>
           end(status, rows, (count) => {
